@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The PCI driver: binding to a controller, and letting it go.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/module.h>
+
+#include "nvme_cmb.h"
+
+/**
+ * struct nvme_cmb_dev - all there is of one controller, in drvdata
+ * @ctrl: the controller
+ */
+struct nvme_cmb_dev {
+	struct nvme_cmb_ctrl ctrl;
+};
+
+static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct nvme_cmb_dev *dev;
+	int ret;
+
+	/* new_id and driver_override can bring anything here. */
+	if (pdev->class != PCI_CLASS_STORAGE_EXPRESS) {
+		pci_info(pdev, "declined: class 0x%06x is not NVMe\n",
+			 pdev->class);
+		return -ENODEV;
+	}
+
+	dev = kzalloc_node(sizeof(*dev), GFP_KERNEL, dev_to_node(&pdev->dev));
+	if (!dev)
+		return -ENOMEM;
+	pci_set_drvdata(pdev, dev);
+
+	ret = pci_enable_device_mem(pdev);
+	if (ret)
+		goto out_free_dev;
+
+	ret = pci_request_mem_regions(pdev, KBUILD_MODNAME);
+	if (ret)
+		goto out_disable_device;
+
+	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
+	if (ret)
+		goto out_release_regions;
+
+	ret = nvme_cmb_ctrl_map(&dev->ctrl, pdev);
+	if (ret)
+		goto out_release_regions;
+
+	ret = nvme_cmb_ctrl_disable(&dev->ctrl);
+	if (ret)
+		goto out_unmap_ctrl;
+
+	/*
+	 * Not before: a controller that was left enabled still knows queues in
+	 * memory that is no longer its own.
+	 */
+	pci_set_master(pdev);
+	return 0;
+
+out_unmap_ctrl:
+	nvme_cmb_ctrl_unmap(&dev->ctrl);
+out_release_regions:
+	pci_release_mem_regions(pdev);
+out_disable_device:
+	pci_disable_device(pdev);
+out_free_dev:
+	kfree(dev);
+	return ret;
+}
+
+static void nvme_cmb_remove(struct pci_dev *pdev)
+{
+	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
+
+	pci_clear_master(pdev);
+	nvme_cmb_ctrl_unmap(&dev->ctrl);
+	pci_release_mem_regions(pdev);
+	pci_disable_device(pdev);
+	kfree(dev);
+}
+
+/*
+ * QEMU's controller, and no class match: that would take other people's disks.
+ * Any other controller is bound by driver_override or new_id.
+ */
+static const struct pci_device_id nvme_cmb_ids[] = {
+	{ PCI_DEVICE(PCI_VENDOR_ID_REDHAT, 0x0010) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, nvme_cmb_ids);
+
+static struct pci_driver nvme_cmb_driver = {
+	.name		= KBUILD_MODNAME,
+	.id_table	= nvme_cmb_ids,
+	.probe		= nvme_cmb_probe,
+	.remove		= nvme_cmb_remove,
+};
+module_pci_driver(nvme_cmb_driver);
+
+MODULE_DESCRIPTION("NVMe Controller Memory Buffer as a block device");
+MODULE_LICENSE("GPL");
