@@ -10,9 +10,11 @@
 /**
  * struct nvme_cmb_dev - all there is of one controller, in drvdata
  * @ctrl: the controller
+ * @cmb: its memory
  */
 struct nvme_cmb_dev {
 	struct nvme_cmb_ctrl ctrl;
+	struct nvme_cmb_window cmb;
 };
 
 static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
@@ -48,6 +50,12 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		goto out_release_regions;
 
+	if (!nvme_cmb_window_present(&dev->ctrl)) {
+		pci_info(pdev, "declined: no CMB\n");
+		ret = -ENODEV;
+		goto out_unmap_ctrl;
+	}
+
 	ret = nvme_cmb_ctrl_disable(&dev->ctrl);
 	if (ret)
 		goto out_unmap_ctrl;
@@ -57,8 +65,14 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	 * memory that is no longer its own.
 	 */
 	pci_set_master(pdev);
+
+	ret = nvme_cmb_window_map(&dev->cmb, &dev->ctrl);
+	if (ret)
+		goto out_clear_master;
 	return 0;
 
+out_clear_master:
+	pci_clear_master(pdev);
 out_unmap_ctrl:
 	nvme_cmb_ctrl_unmap(&dev->ctrl);
 out_release_regions:
@@ -74,6 +88,7 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
+	nvme_cmb_window_unmap(&dev->cmb);
 	pci_clear_master(pdev);
 	nvme_cmb_ctrl_unmap(&dev->ctrl);
 	pci_release_mem_regions(pdev);

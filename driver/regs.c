@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/math.h>
+#include <linux/minmax.h>
+#include <linux/nvme.h>
+#include <linux/sizes.h>
+
+#include "regs.h"
+
+/* CMBSZ.SZU: 4 KiB, 64 KiB, 1 MiB, ... 64 GiB; the values above are reserved */
+#define NVME_CMBSZ_SZU_MAX	6
+
+/**
+ * nvme_cmb_decode - read CMBLOC and CMBSZ
+ * @cmbloc: value of the CMBLOC register
+ * @cmbsz: value of the CMBSZ register
+ * @geo: filled in on success
+ *
+ * NVM Express base specification 1.4, 3.1.12 and 3.1.13. OFST and SZ both
+ * count in units of CMBSZ.SZU. The largest sum of the two is below 2^57, so
+ * none of the arithmetic on @geo can overflow.
+ *
+ * Return: NULL, or what is wrong in the specification's names.
+ */
+const char *nvme_cmb_decode(u32 cmbloc, u32 cmbsz,
+			    struct nvme_cmb_geometry *geo)
+{
+	unsigned int szu = (cmbsz >> NVME_CMBSZ_SZU_SHIFT) &
+			   NVME_CMBSZ_SZU_MASK;
+	u64 sz = (cmbsz >> NVME_CMBSZ_SZ_SHIFT) & NVME_CMBSZ_SZ_MASK;
+	u64 unit;
+
+	if (!sz)
+		return "CMBSZ.SZ is 0";
+	if (szu > NVME_CMBSZ_SZU_MAX)
+		return "CMBSZ.SZU is reserved";
+	unit = (u64)SZ_4K << (4 * szu);
+
+	geo->bir = NVME_CMB_BIR(cmbloc);
+	geo->offset = unit * NVME_CMB_OFST(cmbloc);
+	geo->size = unit * sz;
+
+	/* BAR 1 is the upper half of BAR 0, and a function has six BARs. */
+	if (geo->bir == 1 || geo->bir > 5)
+		return "CMBLOC.BIR is reserved";
+	if (geo->bir == 0 && geo->offset <= NVME_REG_DBS)
+		return "CMBLOC.OFST lies on the registers in BAR 0";
+	return NULL;
+}
+
+/**
+ * nvme_cmb_clamp - keep a geometry inside its BAR
+ * @geo: as nvme_cmb_decode() left it; @geo->size may shrink
+ * @bar_len: length of BAR @geo->bir, 0 if it is not a memory BAR
+ *
+ * The size may be larger than the BAR (1.4, 3.1.13): what does not fit is out
+ * of the host's reach. What is left is cut to whole 4 KiB, so that every
+ * logical block size divides it.
+ *
+ * Return: NULL, or what is wrong in the specification's names.
+ */
+const char *nvme_cmb_clamp(struct nvme_cmb_geometry *geo, u64 bar_len)
+{
+	if (!bar_len)
+		return "CMBLOC.BIR names no memory BAR";
+	if (geo->offset >= bar_len)
+		return "CMBLOC.OFST lies beyond the BAR";
+
+	geo->size = min(geo->size, bar_len - geo->offset);
+	geo->size = round_down(geo->size, SZ_4K);
+	if (!geo->size)
+		return "less than 4 KiB of the CMB lies in the BAR";
+	return NULL;
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The window: a controller's memory, found, enabled and mapped.
+ */
+#include <linux/io-64-nonatomic-hi-lo.h>
+#include <linux/nvme.h>
+
+#include "nvme_cmb.h"
+
+/**
+ * nvme_cmb_window_present - does the controller have a CMB?
+ * @ctrl: the controller
+ *
+ * Looks and changes nothing, so that a controller without one can be left as
+ * it was found.
+ *
+ * Return: true if CAP.CMBS announces a CMB (since NVMe 1.4), or if CMBSZ shows
+ * one outright (before).
+ */
+bool nvme_cmb_window_present(const struct nvme_cmb_ctrl *ctrl)
+{
+	return NVME_CAP_CMBS(ctrl->cap) ||
+	       readl(ctrl->regs + NVME_REG_CMBSZ) != 0;
+}
+
+/*
+ * CMBMSC outlives every reset of the controller, so what stands in it may be
+ * from another age. QEMU acts on the write to the low half: the high half has
+ * to be there by then.
+ */
+static void nvme_cmb_write_cmbmsc(const struct nvme_cmb_ctrl *ctrl, u64 cmbmsc)
+{
+	if (NVME_CAP_CMBS(ctrl->cap))
+		hi_lo_writeq(cmbmsc, ctrl->regs + NVME_REG_CMBMSC);
+}
+
+static const char *nvme_cmb_window_find(const struct nvme_cmb_ctrl *ctrl,
+					struct nvme_cmb_geometry *geo)
+{
+	u32 cmbloc = readl(ctrl->regs + NVME_REG_CMBLOC);
+	u32 cmbsz = readl(ctrl->regs + NVME_REG_CMBSZ);
+	u64 bar_len = 0;
+	const char *wrong;
+
+	wrong = nvme_cmb_decode(cmbloc, cmbsz, geo);
+	if (!wrong) {
+		if (pci_resource_flags(ctrl->pdev, geo->bir) & IORESOURCE_MEM)
+			bar_len = pci_resource_len(ctrl->pdev, geo->bir);
+		wrong = nvme_cmb_clamp(geo, bar_len);
+	}
+	if (wrong)
+		pci_info(ctrl->pdev, "declined: %s (CMBLOC 0x%08x, CMBSZ 0x%08x)\n",
+			 wrong, cmbloc, cmbsz);
+	return wrong;
+}
+
+/**
+ * nvme_cmb_window_map - enable and map the CMB
+ * @win: filled in on success
+ * @ctrl: the controller, disabled
+ *
+ * CMBMSC.CRE makes CMBLOC and CMBSZ readable (1.4, 3.1.20). CMBMSC.CMSE and
+ * CBA stay clear: they give the CMB an address in the controller's own
+ * commands, and the CPU needs none.
+ *
+ * Context: may sleep.
+ * Return: 0, -ENODEV if the CMB is no usable window, -ENOMEM if it cannot be
+ * mapped.
+ */
+int nvme_cmb_window_map(struct nvme_cmb_window *win,
+			const struct nvme_cmb_ctrl *ctrl)
+{
+	int ret;
+
+	nvme_cmb_write_cmbmsc(ctrl, 0);
+	nvme_cmb_write_cmbmsc(ctrl, NVME_CMBMSC_CRE);
+
+	win->ctrl = ctrl;
+	ret = -ENODEV;
+	if (nvme_cmb_window_find(ctrl, &win->geo))
+		goto out_clear_cmbmsc;
+
+	ret = -ENOMEM;
+	win->bar = pci_ioremap_bar(ctrl->pdev, win->geo.bir);
+	if (!win->bar)
+		goto out_clear_cmbmsc;
+	win->base = win->bar + win->geo.offset;
+	return 0;
+
+out_clear_cmbmsc:
+	nvme_cmb_write_cmbmsc(ctrl, 0);
+	return ret;
+}
+
+/**
+ * nvme_cmb_window_unmap - undo nvme_cmb_window_map()
+ * @win: the window; nothing may be using it any more
+ *
+ * Context: may sleep.
+ */
+void nvme_cmb_window_unmap(struct nvme_cmb_window *win)
+{
+	iounmap(win->bar);
+	nvme_cmb_write_cmbmsc(win->ctrl, 0);
+}
