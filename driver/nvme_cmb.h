@@ -5,6 +5,7 @@
  * Calls go down this list only:
  *
  *	pci.c		binds to the device, builds all that follows in order
+ *	copy.c		the bytes of a request, to and from the window
  *	window.c	the CMB: found, enabled, mapped
  *	ctrl.c		the controller: alive? disabled?
  *	regs.c		what the registers' values mean
@@ -14,6 +15,7 @@
 
 #include <linux/pci.h>
 
+#include "compat.h"
 #include "regs.h"
 
 /**
@@ -41,17 +43,31 @@ int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl);
  * @geo: where it lies
  * @bar: mapping of BAR @geo.bir
  * @base: first byte of the CMB in that mapping
+ * @access_ns: measured cost of one access, in ns
+ * @stretch: bytes to move between two scheduling points
  */
 struct nvme_cmb_window {
 	const struct nvme_cmb_ctrl *ctrl;
 	struct nvme_cmb_geometry geo;
 	void __iomem *bar;
 	void __iomem *base;
+	unsigned int access_ns;
+	unsigned int stretch;
 };
 
 bool nvme_cmb_window_present(const struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_window_map(struct nvme_cmb_window *win,
 			const struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_window_unmap(struct nvme_cmb_window *win);
+
+/* The widest access the CPU has; a trapped one costs the same at any width. */
+#define NVME_CMB_ACCESS		sizeof(unsigned long)
+
+void nvme_cmb_copy_measure(struct nvme_cmb_window *win);
+void nvme_cmb_copy_from(const struct nvme_cmb_window *win, void *to, u64 pos,
+			size_t len);
+void nvme_cmb_copy_to(const struct nvme_cmb_window *win, u64 pos,
+		      const void *from, size_t len);
+void nvme_cmb_copy_zero(const struct nvme_cmb_window *win, u64 pos, u64 len);
 
 #endif

@@ -69,6 +69,7 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = nvme_cmb_window_map(&dev->cmb, &dev->ctrl);
 	if (ret)
 		goto out_clear_master;
+	nvme_cmb_copy_measure(&dev->cmb);
 	return 0;
 
 out_clear_master:
