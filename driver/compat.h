@@ -6,12 +6,55 @@
 #ifndef NVME_CMB_COMPAT_H
 #define NVME_CMB_COMPAT_H
 
+#include <linux/blk-mq.h>
 #include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+/* Merging became the default, and its flag went away. */
+static inline int nvme_cmb_compat_alloc_tag_set(struct blk_mq_tag_set *set)
+{
+	set->flags |= BLK_MQ_F_SHOULD_MERGE;
+	return blk_mq_alloc_tag_set(set);
+}
+
+#define blk_mq_alloc_tag_set nvme_cmb_compat_alloc_tag_set
+#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 #include <asm/unaligned.h>
 #else
 #include <linux/unaligned.h>
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+/* The limits came by one call each, and a disk rotated unless told not to. */
+static inline struct gendisk *
+nvme_cmb_compat_set_limits(struct gendisk *gd, const struct queue_limits *lim)
+{
+	struct request_queue *q;
+
+	if (IS_ERR(gd))
+		return gd;
+	q = gd->queue;
+	blk_queue_logical_block_size(q, lim->logical_block_size);
+	blk_queue_physical_block_size(q, lim->physical_block_size);
+	blk_queue_max_hw_sectors(q, lim->max_hw_sectors);
+	blk_queue_max_segments(q, lim->max_segments);
+	blk_queue_max_write_zeroes_sectors(q, lim->max_write_zeroes_sectors);
+	blk_queue_max_discard_sectors(q, lim->max_hw_discard_sectors);
+	q->limits.discard_granularity = lim->discard_granularity;
+	blk_queue_flag_set(QUEUE_FLAG_NONROT, q);
+	return gd;
+}
+
+#undef blk_mq_alloc_disk
+#define blk_mq_alloc_disk(set, lim, queuedata)				\
+({									\
+	static struct lock_class_key __key;				\
+									\
+	nvme_cmb_compat_set_limits(__blk_mq_alloc_disk(set, queuedata,	\
+						       &__key), lim);	\
+})
 #endif
 
 #endif

@@ -5,6 +5,7 @@
  * Calls go down this list only:
  *
  *	pci.c		binds to the device, builds all that follows in order
+ *	disk.c		blk-mq requests
  *	copy.c		the bytes of a request, to and from the window
  *	window.c	the CMB: found, enabled, mapped
  *	ctrl.c		the controller: alive? disabled?
@@ -69,5 +70,9 @@ void nvme_cmb_copy_from(const struct nvme_cmb_window *win, void *to, u64 pos,
 void nvme_cmb_copy_to(const struct nvme_cmb_window *win, u64 pos,
 		      const void *from, size_t len);
 void nvme_cmb_copy_zero(const struct nvme_cmb_window *win, u64 pos, u64 len);
+
+struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
+					unsigned int block_size);
+void nvme_cmb_disk_del(struct nvme_cmb_disk *disk);
 
 #endif

@@ -11,11 +11,39 @@
  * struct nvme_cmb_dev - all there is of one controller, in drvdata
  * @ctrl: the controller
  * @cmb: its memory
+ * @disk: the disk over that
  */
 struct nvme_cmb_dev {
 	struct nvme_cmb_ctrl ctrl;
 	struct nvme_cmb_window cmb;
+	struct nvme_cmb_disk *disk;
 };
+
+static unsigned int nvme_cmb_block_size = 512;
+
+static int nvme_cmb_set_block_size(const char *val,
+				   const struct kernel_param *kp)
+{
+	unsigned int size;
+	int ret = kstrtouint(val, 0, &size);
+
+	if (ret)
+		return ret;
+	if (size != 512 && size != 4096)
+		return -EINVAL;
+	*(unsigned int *)kp->arg = size;
+	return 0;
+}
+
+static const struct kernel_param_ops nvme_cmb_block_size_ops = {
+	.set = nvme_cmb_set_block_size,
+	.get = param_get_uint,
+};
+
+module_param_cb(block_size, &nvme_cmb_block_size_ops, &nvme_cmb_block_size,
+		0444);
+MODULE_PARM_DESC(block_size,
+		 "logical block size in bytes: 512 or 4096 (default 512)");
 
 static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
@@ -70,8 +98,16 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		goto out_clear_master;
 	nvme_cmb_copy_measure(&dev->cmb);
+
+	dev->disk = nvme_cmb_disk_add(&dev->cmb, nvme_cmb_block_size);
+	if (IS_ERR(dev->disk)) {
+		ret = PTR_ERR(dev->disk);
+		goto out_unmap_window;
+	}
 	return 0;
 
+out_unmap_window:
+	nvme_cmb_window_unmap(&dev->cmb);
 out_clear_master:
 	pci_clear_master(pdev);
 out_unmap_ctrl:
@@ -89,6 +125,7 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
+	nvme_cmb_disk_del(dev->disk);
 	nvme_cmb_window_unmap(&dev->cmb);
 	pci_clear_master(pdev);
 	nvme_cmb_ctrl_unmap(&dev->ctrl);

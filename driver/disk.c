@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The disk: blk-mq requests, each served where it was queued, by a copy.
+ */
+#include <linux/idr.h>
+#include <linux/module.h>
+#include <linux/sizes.h>
+
+#include "nvme_cmb.h"
+
+/* A longer request gains nothing, and must finish before a freeze can. */
+#define NVME_CMB_MAX_SECTORS	(SZ_1M >> SECTOR_SHIFT)
+#define NVME_CMB_QUEUE_DEPTH	64
+
+static DEFINE_IDA(nvme_cmb_ida);
+
+/**
+ * struct nvme_cmb_disk - one gendisk over one window
+ * @win: the window; valid until nvme_cmb_disk_del() returns
+ * @tag_set: its tags
+ * @gd: its gendisk; an opener may keep it, and this struct, past the window
+ * @index: the number in its name
+ */
+struct nvme_cmb_disk {
+	const struct nvme_cmb_window *win;
+	struct blk_mq_tag_set tag_set;
+	struct gendisk *gd;
+	int index;
+};
+
+static void nvme_cmb_transfer(const struct nvme_cmb_window *win,
+			      struct request *req)
+{
+	u64 pos = (u64)blk_rq_pos(req) << SECTOR_SHIFT;
+	struct req_iterator iter;
+	struct bio_vec bvec;
+
+	rq_for_each_segment(bvec, req, iter) {
+		void *buf = bvec_kmap_local(&bvec);
+
+		if (rq_data_dir(req) == WRITE)
+			nvme_cmb_copy_to(win, pos, buf, bvec.bv_len);
+		else
+			nvme_cmb_copy_from(win, buf, pos, bvec.bv_len);
+		kunmap_local(buf);
+		pos += bvec.bv_len;
+	}
+}
+
+static void nvme_cmb_zero(const struct nvme_cmb_window *win,
+			  struct request *req)
+{
+	nvme_cmb_copy_zero(win, (u64)blk_rq_pos(req) << SECTOR_SHIFT,
+			   blk_rq_bytes(req));
+}
+
+static blk_status_t nvme_cmb_queue_rq(struct blk_mq_hw_ctx *hctx,
+				      const struct blk_mq_queue_data *bd)
+{
+	struct nvme_cmb_disk *disk = hctx->queue->queuedata;
+	struct request *req = bd->rq;
+	blk_status_t status = BLK_STS_OK;
+
+	blk_mq_start_request(req);
+
+	switch (req_op(req)) {
+	case REQ_OP_READ:
+	case REQ_OP_WRITE:
+		nvme_cmb_transfer(disk->win, req);
+		break;
+	case REQ_OP_DISCARD:
+	case REQ_OP_WRITE_ZEROES:
+		nvme_cmb_zero(disk->win, req);
+		break;
+	case REQ_OP_FLUSH:
+		/* No cache stands before a CMB: nothing but to see it live. */
+		break;
+	default:
+		status = BLK_STS_NOTSUPP;
+		break;
+	}
+
+	if (!nvme_cmb_ctrl_alive(disk->win->ctrl))
+		status = BLK_STS_IOERR;
+	blk_mq_end_request(req, status);
+	return BLK_STS_OK;
+}
+
+static const struct blk_mq_ops nvme_cmb_mq_ops = {
+	.queue_rq	= nvme_cmb_queue_rq,
+};
+
+/* The last opener is gone, which may be long after nvme_cmb_disk_del(). */
+static void nvme_cmb_free_disk(struct gendisk *gd)
+{
+	struct nvme_cmb_disk *disk = gd->private_data;
+
+	ida_free(&nvme_cmb_ida, disk->index);
+	kfree(disk);
+}
+
+static const struct block_device_operations nvme_cmb_fops = {
+	.owner		= THIS_MODULE,
+	.free_disk	= nvme_cmb_free_disk,
+};
+
+/**
+ * nvme_cmb_disk_add - register a disk
+ * @win: its window, measured
+ * @block_size: its logical block size
+ *
+ * The CPU does the copying, inside ->queue_rq, and a trapped access may cost
+ * 15 us: 4 KiB alone would take 8 ms, and blk-mq dispatches whole batches. No
+ * bound on the size of a request keeps that under 5 ms, so ->queue_rq has to be
+ * allowed to sleep.
+ *
+ * Context: may sleep. The disk is live, and was read for partitions, when this
+ * returns; it has its line in the log.
+ * Return: the disk, or an ERR_PTR() of what the block layer returned.
+ */
+struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
+					unsigned int block_size)
+{
+	struct queue_limits lim = {
+		.logical_block_size		= block_size,
+		.physical_block_size		= block_size,
+		.max_hw_sectors			= NVME_CMB_MAX_SECTORS,
+		.max_segments			= USHRT_MAX,
+		.max_write_zeroes_sectors	= NVME_CMB_MAX_SECTORS,
+		.max_hw_discard_sectors		= NVME_CMB_MAX_SECTORS,
+		.discard_granularity		= block_size,
+	};
+	struct device *dev = &win->ctrl->pdev->dev;
+	struct nvme_cmb_disk *disk;
+	struct gendisk *gd;
+	int ret;
+
+	disk = kzalloc_node(sizeof(*disk), GFP_KERNEL, dev_to_node(dev));
+	if (!disk)
+		return ERR_PTR(-ENOMEM);
+	disk->win = win;
+
+	disk->index = ida_alloc(&nvme_cmb_ida, GFP_KERNEL);
+	if (disk->index < 0) {
+		ret = disk->index;
+		goto out_free_disk;
+	}
+
+	disk->tag_set.ops = &nvme_cmb_mq_ops;
+	disk->tag_set.flags = BLK_MQ_F_BLOCKING | BLK_MQ_F_NO_SCHED_BY_DEFAULT;
+	disk->tag_set.nr_hw_queues = 1;
+	disk->tag_set.queue_depth = NVME_CMB_QUEUE_DEPTH;
+	disk->tag_set.numa_node = dev_to_node(dev);
+	ret = blk_mq_alloc_tag_set(&disk->tag_set);
+	if (ret)
+		goto out_free_index;
+
+	gd = blk_mq_alloc_disk(&disk->tag_set, &lim, disk);
+	if (IS_ERR(gd)) {
+		ret = PTR_ERR(gd);
+		goto out_free_tag_set;
+	}
+	disk->gd = gd;
+	gd->fops = &nvme_cmb_fops;
+	gd->private_data = disk;
+	snprintf(gd->disk_name, DISK_NAME_LEN, "nvme_cmb%d", disk->index);
+	set_capacity(gd, win->geo.size >> SECTOR_SHIFT);
+
+	ret = device_add_disk(dev, gd, NULL);
+	if (ret)
+		goto out_put_disk;
+
+	pci_info(win->ctrl->pdev,
+		 "%s: %llu KiB in BAR %u at offset 0x%llx, %zu-byte accesses at %u ns each\n",
+		 gd->disk_name, win->geo.size / SZ_1K, win->geo.bir,
+		 win->geo.offset, NVME_CMB_ACCESS, win->access_ns);
+	return disk;
+
+out_put_disk:
+	/* ->free_disk() is called for disks that were added, and only those. */
+	put_disk(gd);
+out_free_tag_set:
+	blk_mq_free_tag_set(&disk->tag_set);
+out_free_index:
+	ida_free(&nvme_cmb_ida, disk->index);
+out_free_disk:
+	kfree(disk);
+	return ERR_PTR(ret);
+}
+
+/**
+ * nvme_cmb_disk_del - undo nvme_cmb_disk_add()
+ * @disk: the disk
+ *
+ * When this returns no request is being served and none will be, whoever still
+ * has the disk open; so the window may go.
+ *
+ * Context: may sleep.
+ */
+void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
+{
+	del_gendisk(disk->gd);
+	blk_mq_free_tag_set(&disk->tag_set);
+	put_disk(disk->gd);
+}
