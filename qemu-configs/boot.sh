@@ -1,0 +1,208 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Boot a guest with a topology, run one command in it, and end as it ended. The
+# command finds qemu-configs/ and tests/ in its working directory, the module
+# where modprobe looks. All changes to disks are lost when the guest ends.
+
+# shellcheck source=qemu-configs/debian.sh
+. "${BASH_SOURCE%/*}/debian.sh"
+
+usage() {
+	cat <<EOF
+Usage: boot.sh [OPTION...] -- COMMAND [ARG...]
+  --config NAME         topology: $(configs), or a path (default: cmb)
+  --kernel KERNEL       6.1, 6.12 or sid (default: 6.12)
+  --append WORDS        more for the kernel's command line
+  --qemu-arg ARG        one more argument for QEMU; may be repeated
+  --deadline SECONDS    for the command (default: 1200)
+  --interactive         COMMAND, by default a shell, gets this terminal and all time
+  --accelerator         boot nothing, only say what QEMU would run on
+Environment: QEMU=path of another QEMU, ACCEL=tcg or kvm to overrule the choice,
+V=1 for all output, NVME_CMB_CACHE=directory.
+EOF
+}
+
+configs() {
+	(cd "$checkout/qemu-configs" && printf '%s\n' *.cfg | sed 's/\.cfg$//' | paste -sd' ')
+}
+
+# --- what boots --------------------------------------------------------------
+
+parse_options() { # ARG...
+	config=cmb want_kernel=6.12 append='' deadline=1200 interactive='' accelerator='' qemu_args=() command=()
+	while (($#)); do
+		case $1 in
+		--config | --kernel | --append | --qemu-arg | --deadline)
+			(($# > 1)) || die "$1 needs a value"
+			;;&
+		--config) config=$2 ;;
+		--kernel) want_kernel=$2 ;;
+		--append) append=$2 ;;
+		--qemu-arg) qemu_args+=("$2") ;;
+		--deadline) deadline=$2 ;;
+		--interactive) interactive=1 deadline=0; shift; continue ;;
+		--accelerator) accelerator=1; shift; continue ;;
+		--help) usage; exit ;;
+		--) shift; command=("$@"); break ;;
+		*) usage >&2; exit 2 ;;
+		esac
+		shift 2
+	done
+	[[ ! $interactive ]] || ((${#command[@]})) || command=(bash -i)
+	((${#command[@]})) || [[ $accelerator ]] || die 'no command: see boot.sh --help'
+	[[ $config == */* ]] || config=$checkout/qemu-configs/$config.cfg
+	[[ -r $config ]] || die "no topology '$config': choose $(configs), or a path"
+}
+
+# The lab's files go behind the kernel's initramfs: the kernel unpacks both.
+make_payload() {
+	local lab=payload/lab build=$checkout/build/$release
+	mkdir -p "$lab"
+	cp "$checkout/qemu-configs/guest/init" payload
+	cp -R "$checkout/qemu-configs" "$lab"
+	[[ ! -d $checkout/tests ]] || cp -R "$checkout/tests" "$lab"
+	if [[ -e $build/nvme_cmb.ko ]]; then
+		cp "$build/nvme_cmb.ko" "$lab"
+		cp -R "$build/index" "$lab"
+	fi
+	printf '%s=%q\n' KERNEL "$want_kernel" CONFIG "$(basename "$config" .cfg)" \
+		V "$V" LIVE "$LIVE" TERM "${TERM:-dumb}" >"$lab/environment"
+	[[ ! $interactive ]] || stty size | sed 's/\(.*\) \(.*\)/rows \1 cols \2/' >"$lab/terminal"
+	{ echo '#!/bin/bash' && printf '%q ' exec "${command[@]}" && echo; } >"$lab/command"
+	chmod +x "$lab/command"
+	pack_initramfs payload
+}
+
+# The image files that a topology names are new and empty for each boot.
+make_images() {
+	local file
+	sed -n 's/^ *file *= *"\(.*\)"/\1/p' "$config" | while read -r file; do
+		truncate -s 64M "$file"
+	done
+}
+
+# --- the accelerator ---------------------------------------------------------
+
+# /dev/kvm may exist and yet hang a guest, so only one that has booted counts.
+choose_accelerator() {
+	local verdict
+	verdict=$cache/kvm-$({ cat /proc/sys/kernel/random/boot_id; echo "$qemu"; } | sha256sum | cut -c-12)
+	if [[ ${ACCEL-} ]]; then
+		accel=$ACCEL reason='as ACCEL says'
+	elif [[ ! -w /dev/kvm ]]; then
+		accel=tcg reason='no /dev/kvm to write to'
+	else
+		[[ -e $verdict ]] || phase 'Trying KVM' probe_kvm "$verdict"
+		read -r accel reason <"$verdict"
+	fi
+	echo "accelerator: ${accel^^} ($reason)" >&"$progress"
+}
+
+probe_kvm() { # VERDICT-FILE
+	mkdir probe
+	cp "$checkout/qemu-configs/guest/init" probe
+	{ cat "$kernel/initramfs.cpio" && pack_initramfs probe; } >probe.cpio
+	# SIGKILL, because a vCPU that hangs in KVM heeds nothing less
+	timeout -s KILL 20 "$qemu" -accel kvm -cpu host -M q35 -m 256M -nodefaults -display none \
+		-no-reboot -kernel "$kernel/vmlinuz" -initrd probe.cpio \
+		-append 'console=ttyS0 panic=-1 kvm_probe=1' -serial file:probe.log || true
+	if grep -q 'a guest has booted' probe.log; then
+		echo 'kvm a guest has booted with it'
+	else
+		echo 'tcg /dev/kvm exists, but a guest does not finish in it'
+	fi >"$1"
+}
+
+# --- the guest ---------------------------------------------------------------
+
+# ttyS0 is the kernel's log, ttyS1 the command's terminal, ttyS2 its status
+start_qemu() {
+	local cpu='-cpu max'
+	[[ $accel != kvm ]] || cpu='-cpu host'
+	[[ $accel != tcg ]] || accel=tcg,thread=multi
+	# shellcheck disable=SC2206 # two words
+	local arguments=(
+		-name nvme_cmb -M "q35,sata=off" -accel "$accel" $cpu -smp 2 -m 1G
+		-nodefaults -display none -no-reboot
+		-kernel "$kernel/vmlinuz" -initrd initramfs.cpio
+		-append "console=ttyS0 quiet loglevel=7 panic=-1 rdinit=/init $append"
+		-drive "if=virtio,format=raw,file=$disk,snapshot=on"
+		-drive "if=virtio,format=raw,file=$kernel/modules.img,snapshot=on"
+		-serial file:console.log
+		-chardev "stdio,id=terminal,signal=$([[ $interactive ]] && echo off || echo on)"
+		-serial chardev:terminal
+		-serial file:status
+		-readconfig "$config" "${qemu_args[@]}"
+	)
+	if [[ $interactive ]]; then
+		exec {stdin}<&0
+	else
+		exec {stdin}</dev/null
+	fi
+	mkfifo terminal
+	"$qemu" "${arguments[@]}" <&"$stdin" >terminal &
+	qemu_pid=$!
+	exec {terminal}<terminal
+}
+
+wait_until_ready() {
+	local line
+	read -rt 180 line <&"$terminal" || give_up 'the guest did not come up'
+	[[ $line == ready* ]] || give_up "the guest began with '$line'"
+}
+
+run_command() {
+	# in the background, because only "wait" lets a signal through at once
+	timeout "$deadline" cat <&"$terminal" &
+	wait $! || give_up "the command did not end within $deadline s"
+	wait "$qemu_pid" || give_up "QEMU ended with status $?"
+	qemu_pid=
+	[[ -s status ]] || give_up 'the guest died before the command ended'
+	status=$(tr -d '\r' <status)
+	((status == 0)) || [[ $interactive ]] || echo "The guest's kernel log is in $(keep_log)." >&2
+	exit "$status"
+}
+
+# The kernel's log is the first thing to look at, so it outlives the work directory
+keep_log() {
+	local log
+	log=$checkout/build/logs/$(basename "$config" .cfg)-$want_kernel-$$.log
+	mkdir -p "${log%/*}"
+	cp console.log "$log"
+	echo "$log"
+}
+
+give_up() { # WHAT-HAPPENED
+	[[ -s console.log ]] || die "$1, and its kernel said nothing"
+	tail -n 20 console.log >&2
+	die "$1. Above is the end of its kernel's log, in whole in $(keep_log).
+       Another QEMU (QEMU=path), ACCEL=tcg, another KERNEL or more time (--deadline) may tell why."
+}
+
+clean_up() {
+	[[ ! $qemu_pid ]] || kill -KILL "$qemu_pid" 2>/dev/null || true
+	[[ ! $tty ]] || stty "$tty"
+	rm -rf "$work"
+}
+
+parse_options "$@"
+qemu=${QEMU:-qemu-system-x86_64} qemu_pid='' tty=''
+config=$(realpath "$config")
+[[ $qemu != */* || -x $qemu ]] || die "no QEMU in $qemu"
+need "$qemu"
+use_kernel "$want_kernel"
+
+[[ ! $interactive ]] || tty=$(stty -g) || die '--interactive needs a terminal'
+work=$(mktemp -d)
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+cd "$work"
+choose_accelerator
+[[ ! $accelerator ]] || exit 0
+make_images
+{ cat "$kernel/initramfs.cpio" && make_payload; } >initramfs.cpio
+start_qemu
+phase "Booting ($want_kernel)" wait_until_ready
+run_command

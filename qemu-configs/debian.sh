@@ -1,0 +1,229 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Debian for the lab: a root directory per suite that holds compilers, kernels
+# and headers; the guest's disk; a kernel with its initramfs and modules; and
+# the module nvme_cmb built for it. No step needs root. Everything but the
+# module is kept in a cache outside the checkout and made only once.
+
+# shellcheck source=qemu-configs/lib.sh
+. "${BASH_SOURCE%/*}/lib.sh"
+
+usage() {
+	cat <<'EOF'
+Usage: debian.sh COMMAND
+  kernel KERNEL             make the guest's disk and KERNEL, and say where they are
+  module KERNEL [ARG...]    build nvme_cmb.ko for KERNEL in build/; ARG is for make
+  clean-cache               remove the cache
+KERNEL is 6.1, 6.12 or sid. NVME_CMB_CACHE names another cache directory.
+EOF
+}
+
+checkout=$(cd "${BASH_SOURCE%/*}/.." && pwd)
+cache=${NVME_CMB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nvme_cmb}
+
+kernel_packages=(linux-{image,headers}-cloud-amd64)
+build_packages=(gcc make sparse)
+bookworm_packages=(
+	linux-{image,headers}-6.12-cloud-amd64
+	udev kmod busybox-static mount util-linux fdisk procps pciutils dmsetup
+	nvme-cli fio e2fsprogs xfsprogs btrfs-progs
+	bats perl jq strace xz-utils
+)
+
+# --- the cache ---------------------------------------------------------------
+
+# An item's name ends in a hash of its recipe: the function that makes it, with
+# that function's arguments. So a changed recipe makes a new item.
+item() { # NAME RECIPE ARG...
+	local hash
+	hash=$({ declare -f "$2" mmdebstrap_tar; printf '%s\n' "${@:3}"; } | sha256sum)
+	echo "$cache/$1-${hash:0:12}"
+}
+
+# Make an item unless it is there. It appears by a rename, all or nothing.
+provide() { # NAME RECIPE ARG...
+	local name=$1 recipe=$2 item lock
+	item=$(item "$@")
+	[[ ! -e $item ]] || return 0
+	mkdir -p "$cache"
+	exec {lock}>"$item.lock"
+	flock "$lock"
+	if [[ ! -e $item ]]; then
+		rm -rf "$item.part"
+		phase "Making $name" "$recipe" "$item.part" "${@:3}"
+		mv "$item.part" "$item"
+	fi
+	exec {lock}>&-
+}
+
+# --- recipes -----------------------------------------------------------------
+
+# Root of a name space of our own: the function may mount, and sees our files as
+# root's.
+as_root() { # FUNCTION ARG...
+	unshare --map-root-user --mount -- \
+		bash -euo pipefail -c "$(declare -f "$1")"$'\n''"$@"' bash "$@"
+}
+
+# A tar of Debian, because only that comes out the same for root and others
+mmdebstrap_tar() { # SUITE VARIANT PACKAGE...
+	local suite=$1 variant=$2 packages
+	shift 2
+	packages=$(IFS=,; echo "$*")
+	# how this host reaches its mirror, and what it lets an old mirror get away with
+	apt-config dump | grep -E '^Acquire::((https?|ftp)::(.*::)?Proxy|Check-(Valid-Until|Date)) ' \
+		>"$cache/apt.conf" || true
+	INITRD=No mmdebstrap --variant="$variant" --aptopt="$cache/apt.conf" \
+		--include="$packages" "$suite" -
+}
+
+make_root() { # DIRECTORY SUITE PACKAGE...
+	local directory=$1 suite=$2
+	shift 2
+	mkdir "$directory"
+	mmdebstrap_tar "$suite" minbase "$@" |
+		tar -x -C "$directory" --no-same-owner -p --exclude='./dev/*'
+}
+
+make_disk() { # FILE ROOT
+	as_root make_disk_of_mounts "$@"
+}
+
+# What the guest has no use for is mounted over, and so left out
+make_disk_of_mounts() { # FILE ROOT
+	local dir
+	for dir in boot usr/src usr/lib/modules; do
+		mount -t tmpfs tmpfs "$2/$dir"
+	done
+	mke2fs -q -t ext4 -O ^has_journal -L root -d "$2" "$1" 1500M
+}
+
+make_kernel() { # DIRECTORY ROOT RELEASE BUSYBOX
+	local directory=$1 root=$2 release=$3 busybox=$4 modules=$2/usr/lib/modules/$3 module n=0 size
+	mkdir -p "$directory/initramfs/modules"
+	cp "$root/boot/vmlinuz-$release" "$directory/vmlinuz"
+
+	# only what it takes to mount the disk, numbered in the order of insmod
+	cp "$busybox" "$directory/initramfs/busybox"
+	modprobe -d "$root" -S "$release" --show-depends -a virtio_pci virtio_blk |
+		sed -n 's/^insmod //p' | awk '!seen[$1]++' | while read -r module; do
+			if [[ $module == *.xz ]]; then xz -dc "$module"; else cat "$module"; fi \
+				>"$directory/initramfs/modules/$((++n)).ko"
+		done
+	pack_initramfs "$directory/initramfs" >"$directory/initramfs.cpio"
+	rm -r "$directory/initramfs"
+
+	size=$(du -sk "$modules" | cut -f1)
+	mke2fs -q -t ext4 -O ^has_journal -E root_owner=0:0 -L modules -d "$modules" \
+		"$directory/modules.img" $((size * 5 / 4 + 8192))
+}
+
+pack_initramfs() { # DIRECTORY
+	(cd "$1" && find . | cpio -o -H newc -R 0:0 --quiet)
+}
+
+# --- kernels -----------------------------------------------------------------
+
+suite_of() { # KERNEL
+	case $1 in
+	6.1 | 6.12) echo bookworm ;;
+	sid) echo sid ;;
+	*) die "no kernel '$1': choose 6.1, 6.12 or sid" ;;
+	esac
+}
+
+root_recipe() { # SUITE
+	recipe=("root-$1" make_root "$1" "${kernel_packages[@]}" "${build_packages[@]}")
+	[[ $1 != bookworm ]] || recipe+=("${bookworm_packages[@]}")
+}
+
+# Set what the commands need to know of a kernel: root, release, and the items
+# disk and kernel, all made if need be.
+use_kernel() { # KERNEL
+	local suite recipe busybox
+	suite=$(suite_of "$1")
+	need mmdebstrap mke2fs cpio flock modprobe xz
+	((EUID == 0)) || need newuidmap
+
+	root_recipe bookworm
+	provide "${recipe[@]}"
+	root=$(item "${recipe[@]}")
+	busybox=$root/bin/busybox
+	recipe=(disk make_disk "$root")
+	provide "${recipe[@]}"
+	disk=$(item "${recipe[@]}")
+
+	root_recipe "$suite"
+	provide "${recipe[@]}"
+	root=$(item "${recipe[@]}")
+	release=$(cd "$root/usr/lib/modules" && if [[ $1 == sid ]]; then echo ./*; else echo ./"$1".*; fi)
+	release=${release#./}
+	recipe=("kernel-$1" make_kernel "$root" "$release" "$busybox")
+	provide "${recipe[@]}"
+	kernel=$(item "${recipe[@]}")
+}
+
+# Build in a copy, so that kernels do not share objects. Times are kept, so that
+# make sees what changed.
+build_module() { # ARG...
+	local build=$checkout/build/$release
+	mkdir -p "$build"
+	cp -Rp "$checkout/Kbuild" "$checkout/driver" "$build"
+	as_root build_in_root "$root" "$release" "$build" "$@"
+	[[ $build/index -nt $build/nvme_cmb.ko ]] ||
+		as_root index_module "$root" "$release" "$build"
+}
+
+build_in_root() { # ROOT RELEASE BUILD ARG...
+	local root=$1 release=$2 build=$3 dir
+	shift 3
+	for dir in dev proc; do
+		mount --rbind "/$dir" "$root/$dir"
+	done
+	mount --bind "$build" "$root/mnt"
+	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" \
+		make -C "/lib/modules/$release/build" M=/mnt "$@" modules
+}
+
+# depmod reads every module, so it is run here and not in an emulated guest: for a
+# modules directory with nvme_cmb.ko among the updates.
+index_module() { # ROOT RELEASE BUILD
+	local modules=$1/usr/lib/modules/$2 tree=$1/tmp/lib/modules/$2
+	mount -t tmpfs tmpfs "$1/tmp"
+	ln -s . "$1/tmp/usr" # sid's depmod looks in usr/lib
+	mkdir -p "$tree"/{kernel,updates}
+	cp "$modules"/modules.{order,builtin*} "$tree"
+	mount --bind "$modules/kernel" "$tree/kernel"
+	cp "$3/nvme_cmb.ko" "$tree/updates"
+	chroot "$1" /sbin/depmod -b /tmp "$2"
+	mkdir -p "$3/index"
+	cp "$tree"/modules.* "$3/index"
+	touch "$3/index"
+}
+
+main() {
+	case ${1-} in
+	kernel)
+		use_kernel "${2-}"
+		printf '%s\n' "$disk" "$kernel"
+		;;
+	module)
+		use_kernel "${2-}"
+		phase "Building ($2)" build_module "${@:3}"
+		;;
+	clean-cache)
+		rm -rf "$cache"
+		;;
+	-h | --help | help)
+		usage
+		;;
+	*)
+		usage >&2
+		exit 2
+		;;
+	esac
+}
+
+# boot.sh and lint.sh source this file for its functions
+[[ $0 != "${BASH_SOURCE[0]}" ]] || main "$@"

@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The main job, run in a guest: from the stock nvme driver to nvme_cmb, then the
+# CMB as anyone's disk, with a file system on it that must be found intact.
+
+# shellcheck source=qemu-configs/lib.sh
+. "${BASH_SOURCE%/*}/../lib.sh"
+
+disk=/dev/nvme_cmb0
+mnt=/mnt
+work=/tmp
+
+show_stock_driver() {
+	nvme list
+	nvme id-ctrl /dev/nvme0 | grep -E '^(vid|sn|mn|fr|mdts|ver) '
+	echo "driver    : $(basename "$(readlink -f "$device/driver")"), PCI function ${device##*/}"
+}
+
+# Half of what is free, but no more than keeps a large CMB quick to try
+half_of_free() { # -> KiB
+	local free_kib
+	free_kib=$(df --output=avail -k "$mnt" | tail -n 1)
+	echo $((free_kib / 2 < 32768 ? free_kib / 2 : 32768))
+}
+
+fill() {
+	dd if=/dev/urandom of="$work/random" bs=1K count="$(half_of_free)" iflag=fullblock status=none
+	(cd "$work" && sha256sum random >random.sha256)
+	dd if="$work/random" of="$mnt/random" bs=64K conv=fsync
+}
+
+# Every block of a file written in random order, then read and checked in another
+verify() {
+	local size rw
+	size=$(half_of_free)k
+	for rw in randwrite randread; do
+		fio --name="$rw" --rw="$rw" --filename="$mnt/fio" --size="$size" --bs=4k \
+			--ioengine=psync --direct=1 --verify=crc32c --verify_fatal=1
+	done
+}
+
+found_intact() {
+	e2fsck -f -n "$disk"
+	mount "$disk" "$mnt"
+	(cd "$mnt" && sha256sum -c "$work/random.sha256")
+	umount "$mnt"
+}
+
+# Of the bare disk, and last: the writes leave nothing on it as it was
+measure() {
+	local bs rw
+	for bs in 4k 64k 1m; do
+		for rw in randread randwrite; do
+			echo "$rw $bs"
+			fio --name="$rw $bs" --rw="$rw" --bs="$bs" --filename="$disk" \
+				--ioengine=psync --direct=1 --time_based --runtime=1 --ramp_time=200ms \
+				--output-format=json --output="$work/$bs.$rw"
+		done
+	done
+}
+
+figures() {
+	printf '\n%-18s %9s %9s %12s\n' "$disk" IOPS MiB/s 'latency (us)'
+	jq -r '.jobs[0] | (if .read.total_ios > 0 then .read else .write end) as $way |
+		"\(.jobname) \($way.iops) \($way.bw_bytes / 1048576) \($way.clat_ns.mean / 1000)"' \
+		"$work"/{4k,64k,1m}.{randread,randwrite} |
+		while read -r rw bs iops bandwidth latency; do
+			printf '%-18s %9.0f %9.1f %12.1f\n' "$rw $bs" "$iops" "$bandwidth" "$latency"
+		done
+}
+
+device=$(readlink -f /sys/class/nvme/nvme0/device)
+show_stock_driver
+phase 'nvme_cmb takes over' "${0%/*}/take_over.sh"
+dmesg | sed -n 's/.*\(nvme_cmb .*'"${device##*/}"'\)/\1/p'
+[[ -b $disk ]] || die "no $disk appeared"
+phase 'mkfs.ext4' mkfs.ext4 -F "$disk"
+phase 'mount' mount "$disk" "$mnt"
+phase 'dd' fill
+phase 'fio, data verified' verify
+phase 'umount' umount "$mnt"
+phase 'found intact' found_intact
+phase 'fio, figures' measure
+figures

@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# PID 1 of the guest, in place of systemd: brings up /dev the way Debian does,
+# runs the one command of this boot on ttyS1, leaves its status on ttyS2.
+
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export HOME=/root LANG=C.UTF-8
+
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+mount -t tmpfs shm /dev/shm
+mount -t tmpfs tmp /tmp
+mount -t debugfs debugfs /sys/kernel/debug
+mount -t tracefs tracefs /sys/kernel/tracing
+ln -sfT /proc/self/fd /dev/fd
+echo nvme-cmb >/proc/sys/kernel/hostname
+
+cd /run/lab || exit
+set -a
+# shellcheck source=/dev/null # written by boot.sh
+. ./environment
+set +a
+
+# The module goes where "make modules_install" would put it, so that modprobe
+# and udev find it by its aliases
+if [[ -e nvme_cmb.ko ]]; then
+	mkdir -p "/lib/modules/$(uname -r)/updates"
+	mv nvme_cmb.ko "/lib/modules/$(uname -r)/updates"
+	mv index/* "/lib/modules/$(uname -r)"
+fi
+
+/lib/systemd/systemd-udevd --daemon
+udevadm trigger --type=subsystems --action=add
+# without the CPUs: ciphers and hypervisors for them take seconds to load
+udevadm trigger --type=devices --action=add --subsystem-nomatch=cpu
+udevadm settle
+
+exec <>/dev/ttyS1 # a terminal that nobody holds open forgets its size
+if [[ -s terminal ]]; then
+	read -ra size <terminal
+	stty sane "${size[@]}"
+else
+	stty raw -echo
+fi
+echo ready >&0
+setsid --ctty --wait ./command >&0 2>&1
+echo $? >/dev/ttyS2
+busybox reboot -f

@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Every checker over all code, with the kernels named: gcc's W=1 and sparse, the
+# kernel's checkpatch over the driver, shellcheck over the scripts. Silence is
+# the only pass.
+
+# shellcheck source=qemu-configs/debian.sh
+. "${BASH_SOURCE%/*}/debian.sh"
+shopt -s extglob
+
+# Debian has checkpatch only inside of its kernel source package
+make_checkpatch() { # DIRECTORY
+	mkdir "$1"
+	mmdebstrap_tar bookworm extract linux-source-6.12 |
+		tar -xO ./usr/src/linux-source-6.12.tar.xz |
+		tar -xJ -C "$1" --strip-components=2 linux-source-6.12/scripts/{checkpatch.pl,spelling.txt,const_structs.checkpatch}
+}
+
+# From nothing, so that every file meets the checkers
+build_strictly() { # KERNEL
+	local log
+	rm -rf "$checkout/build/$release"
+	log=$(build_module W=1 C=2 2>&1)
+	echo "$log"
+	! grep -qE 'warning:|error:' <<<"$log"
+}
+
+check_driver() {
+	local checkpatch
+	checkpatch=$(item checkpatch make_checkpatch)
+	cd "$checkout"
+	run() { "$checkpatch/checkpatch.pl" --strict --no-tree --terse --show-types "$@"; }
+	run -f driver/!(compat).[ch]
+	# the one file that is there to ask for the kernel's version
+	run --ignore LINUX_VERSION_CODE,CONSTANT_COMPARISON -f driver/compat.h
+}
+
+check_scripts() {
+	cd "$checkout"
+	git ls-files --cached --others --exclude-standard -z |
+		xargs -0 grep -lE '^#!.*\b((ba|da|)sh|bats)\b|^# shellcheck shell=' -- |
+		xargs shellcheck --external-sources
+}
+
+need shellcheck perl mmdebstrap
+provide checkpatch make_checkpatch
+for name; do
+	use_kernel "$name"
+	phase "gcc W=1, sparse ($name)" build_strictly
+done
+phase checkpatch check_driver
+phase shellcheck check_scripts
