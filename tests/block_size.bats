@@ -1,0 +1,53 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The driver's parameters: what they do, and what they refuse.
+#
+# config: cmb
+
+load lib.bash
+
+DISK=/dev/nvme_cmb0
+
+setup_file() {
+	modprobe -r nvme_cmb
+}
+
+@test "a block size that is neither 512 nor 4096 refuses to load" {
+	local size
+	for size in 0 1 513 1024 2048 8192 -512 4097 99999999999 4k x; do
+		fails modprobe nvme_cmb block_size="$size"
+		logged "invalid for parameter \`block_size'"
+		[ ! -e /sys/module/nvme_cmb ]
+	done
+}
+
+@test "blocks of 4096 bytes, by parameter" {
+	load_driver block_size=4096
+	[ "$(blockdev --getss $DISK)" -eq 4096 ]
+	[ "$(blockdev --getpbsz $DISK)" -eq 4096 ]
+	[ "$(blockdev --getsize64 $DISK)" -eq 16777216 ]
+	[ "$(cat /sys/module/nvme_cmb/parameters/block_size)" -eq 4096 ]
+}
+
+@test "the last of them can be written and read" {
+	ends_hold_data $DISK
+}
+
+@test "less than a block is refused" {
+	fails dd if=$DISK bs=512 count=1 iflag=direct
+}
+
+@test "fio verifies them" {
+	fio_verify $DISK 4k 64k 1m
+}
+
+@test "mkfs.ext4 and mount on them" {
+	file_system_round_trip ext4 $DISK 4
+	unload_driver
+}
+
+@test "the driver has the parameters it documents, and no others" {
+	[ "$(modinfo -F parm nvme_cmb)" = "block_size:logical block size in\
+ bytes: 512 or 4096 (default 512)" ]
+}

@@ -1,0 +1,173 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Devices that are not NVMe, and controllers that lie: an ivshmem BAR laid over
+# BAR 0 lets a test write the registers that the driver is to read.
+#
+# config: foreign
+
+load lib.bash
+
+IVSHMEM=1af4:1110
+CAP=0x00
+VS=0x08
+CSTS=0x1c
+CMBLOC=0x38
+CMBSZ=0x3c
+
+setup_file() {
+	local function
+	modprobe nvme_cmb
+	function=$(controller)
+	unbind "$function"
+	echo nvme_cmb >"$SYS_PCI/devices/$function/driver_override"
+	function=$(function_of $IVSHMEM)
+	unbind "$function"
+	awk 'NR == 3 { print $1 }' "$SYS_PCI/devices/$function/resource" \
+		>"$BATS_FILE_TMPDIR/home"
+}
+
+controller() {
+	controllers | head -n 1
+}
+
+bar0() {
+	awk 'NR == 1 { print $1 }' "$SYS_PCI/devices/$(controller)/resource"
+}
+
+# ivshmem_at ADDRESS: move its memory there. The newest mapping wins.
+ivshmem_at() {
+	local function
+	function=$(function_of $IVSHMEM)
+	setpci -s "$function" COMMAND=0
+	setpci -s "$function" BASE_ADDRESS_2="$(printf %x $(($1 & 0xffffffff)))" \
+		BASE_ADDRESS_3="$(printf %x $(($1 >> 32)))"
+	setpci -s "$function" COMMAND=2
+}
+
+# fake NAME=VALUE...: registers that read so, and all others 0, over BAR 0.
+fake() {
+	local home offset register
+	home=$(<"$BATS_FILE_TMPDIR/home")
+	ivshmem_at "$home"
+	for ((offset = 0; offset < 0x60; offset += 4)); do
+		busybox devmem $((home + offset)) 32 0
+	done
+	for register in "$@"; do
+		busybox devmem $((home + ${register%=*})) 32 "${register#*=}"
+	done
+	ivshmem_at "$(bar0)"
+}
+
+unfake() {
+	ivshmem_at "$(<"$BATS_FILE_TMPDIR/home")"
+}
+
+try_bind() {
+	local function
+	function=$(controller)
+	unbind "$function"
+	echo "$function" >"$SYS_PCI/drivers_probe"
+	bound nvme_cmb "$function"
+}
+
+# declines TEXT NAME=VALUE...: a 1.4 controller but for these registers.
+declines() {
+	local text=$1
+	shift
+	fake $CAP=0x0f0107ff $((CAP + 4))=0x02000000 $VS=0x00010400 "$@"
+	fails try_bind
+	unfake
+	logged "$text"
+}
+
+@test "devices that are not NVMe are declined, each with one line" {
+	local id function
+	for id in 1234:11e8 8086:10d3 1b36:0005 $IVSHMEM; do
+		function=$(function_of "$id")
+		[ -n "$function" ]
+		unbind "$function"
+		echo "${id/:/ }" >"$SYS_PCI/drivers/nvme_cmb/new_id"
+		echo nvme_cmb >"$SYS_PCI/devices/$function/driver_override"
+		fails bind nvme_cmb "$function"
+		logged "nvme_cmb $function: declined: class 0x"
+		echo "${id/:/ }" >"$SYS_PCI/drivers/nvme_cmb/remove_id"
+		echo >"$SYS_PCI/devices/$function/driver_override"
+	done
+}
+
+@test "a controller whose registers read all-ones is declined" {
+	declines "no controller answers, VS reads 0xffffffff" \
+		$CAP=0xffffffff $((CAP + 4))=0xffffffff $VS=0xffffffff \
+		$CSTS=0xffffffff $CMBLOC=0xffffffff $CMBSZ=0xffffffff
+}
+
+@test "a controller whose registers read all-zeros is declined" {
+	declines "no controller answers, VS reads 0x00000000" \
+		$CAP=0 $((CAP + 4))=0 $VS=0
+}
+
+@test "a controller that cannot be disabled is declined in time" {
+	# CAP.TO is 0: half a second.
+	declines "not disabled after 500 ms: CSTS 0x00000001" \
+		$CAP=0x000107ff $CSTS=1
+}
+
+@test "a CMB whose registers make no sense is declined, and which is said" {
+	declines "CMBSZ.SZ is 0" $CMBLOC=2 $CMBSZ=0x0000021d
+	declines "CMBSZ.SZU is reserved" $CMBLOC=2 $CMBSZ=0x0000171d
+	declines "CMBLOC.BIR is reserved" $CMBLOC=1 $CMBSZ=0x0000121d
+	declines "CMBLOC.BIR is reserved" $CMBLOC=6 $CMBSZ=0x0000121d
+	declines "CMBLOC.BIR names no memory BAR" $CMBLOC=4 $CMBSZ=0x0000121d
+	declines "CMBLOC.OFST lies on the registers in BAR 0" \
+		$CMBLOC=0x1000 $CMBSZ=0x0000101d
+	declines "CMBLOC.OFST lies beyond the BAR" \
+		$CMBLOC=0x10002 $CMBSZ=0x0000121d
+}
+
+@test "a CMB before NVMe 1.4 has no CMBMSC, and needs none" {
+	# CAP.CMBS is 0, and the CMB begins at 12 KiB: no multiple of 2 MiB.
+	fake $CAP=0x0f0107ff $VS=0x00010300 $CMBLOC=0x3002 $CMBSZ=0x0080001d
+	try_bind
+	[ "$(blockdev --getsize64 /dev/nvme_cmb0)" -eq $((0x800 * 4096)) ]
+	logged "nvme_cmb0: 8192 KiB in BAR 2 at offset 0x3000"
+	ends_hold_data /dev/nvme_cmb0
+	unbind "$(controller)"
+	[ "$(busybox devmem $(($(bar0) + 0x50)))" = 0x00000000 ]
+	unfake
+}
+
+@test "a CMB that is larger than its BAR is cut to it" {
+	fake $CAP=0x0f0107ff $((CAP + 4))=0x02000000 $VS=0x00010400 \
+		$CMBLOC=0x1002 $CMBSZ=0x0010021d
+	try_bind
+	logged "nvme_cmb0: 15360 KiB in BAR 2 at offset 0x100000"
+	[ "$(blockdev --getsize64 /dev/nvme_cmb0)" -eq $((15 << 20)) ]
+	ends_hold_data /dev/nvme_cmb0
+	unbind "$(controller)"
+	unfake
+}
+
+@test "a disk whose controller stops answering gives errors, not data" {
+	local dead
+	try_bind
+	settle
+	pattern alive 65536 | dd of=/dev/nvme_cmb0 bs=64k oflag=direct \
+		iflag=fullblock status=none
+	for dead in 0xffffffff 0; do
+		fake $VS=$dead
+		fails dd if=/dev/nvme_cmb0 bs=4k count=1 iflag=direct
+		fails dd if=/dev/zero of=/dev/nvme_cmb0 bs=4k seek=32 count=1 \
+			oflag=direct
+		fails blkdiscard --offset 131072 --length 4096 /dev/nvme_cmb0
+		unfake
+	done
+	cmp -n 65536 <(pattern alive 65536) /dev/nvme_cmb0
+	unbind "$(controller)"
+}
+
+@test "the controller works as before" {
+	try_bind
+	ends_hold_data /dev/nvme_cmb0
+	fio_verify /dev/nvme_cmb0 4k
+}

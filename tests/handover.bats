@@ -1,0 +1,101 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# One controller, two drivers in turn: each finds it as if it were alone.
+#
+# config: cmb
+
+load lib.bash
+
+NAMESPACE=/dev/nvme0n1
+CC=0x14
+CMBMSC=0x50
+
+setup_file() {
+	modprobe nvme_cmb
+}
+
+controller() {
+	controllers | head -n 1
+}
+
+# register OFFSET [BITS [VALUE]]: read it, or write it, while nobody has it.
+register() {
+	local base
+	base=$(awk 'NR == 1 { print $1 }' \
+		"$SYS_PCI/devices/$(controller)/resource")
+	setpci -s "$(controller)" COMMAND=2:2
+	busybox devmem $((base + $1)) "${@:2}"
+}
+
+namespace_holds() {
+	settle
+	cmp -n 4194304 <(pattern namespace 4194304) $NAMESPACE
+}
+
+@test "the stock driver has the controller first" {
+	bound nvme "$(controller)"
+	pattern namespace 4194304 | dd of=$NAMESPACE bs=64k oflag=direct \
+		iflag=fullblock status=none
+}
+
+@test "loading the module takes nothing from it" {
+	bound nvme "$(controller)"
+	[ ! -e /dev/nvme_cmb0 ]
+	namespace_holds
+}
+
+@test "a running controller is taken over" {
+	bind nvme_cmb "$(controller)"
+	settle
+	[ ! -e $NAMESPACE ]
+	ends_hold_data /dev/nvme_cmb0
+}
+
+@test "the stock driver takes it back, and its namespace is unchanged" {
+	bind nvme "$(controller)"
+	namespace_holds
+	fio --name=ns --filename=$NAMESPACE --rw=randwrite --bs=4k --size=2m \
+		--offset=8m --direct=1 --verify=crc32c --verify_fatal=1
+	nvme smart-log /dev/nvme0
+}
+
+@test "ten times back and forth" {
+	local i
+	for ((i = 0; i < 10; i++)); do
+		bind nvme_cmb "$(controller)"
+		ends_hold_data /dev/nvme_cmb0
+		bind nvme "$(controller)"
+		namespace_holds
+	done
+}
+
+@test "a controller that was left enabled is disabled first" {
+	unbind "$(controller)"
+	# CC.EN stays 0 here, since nothing set up queues: set it as firmware does.
+	register 0x24 32 0x001f001f
+	register 0x28 64 0x1000
+	register 0x30 64 0x2000
+	register $CC 32 0x00460001
+	[ $(($(register $CC) & 1)) -eq 1 ]
+	[ $(($(register 0x1c) & 1)) -eq 1 ]
+	bind nvme_cmb "$(controller)"
+	ends_hold_data /dev/nvme_cmb0
+	unbind "$(controller)"
+	[ $(($(register $CC) & 1)) -eq 0 ]
+	[ $(($(register 0x1c) & 1)) -eq 0 ]
+}
+
+@test "a stale CMBMSC is cleared, and none is left behind" {
+	unbind "$(controller)"
+	# CBA of another age, over memory that is not the controller's.
+	register $((CMBMSC + 4)) 32 0
+	register $CMBMSC 32 0x01000003
+	[ $(($(register $CMBMSC))) -eq $((0x01000003)) ]
+	bind nvme_cmb "$(controller)"
+	ends_hold_data /dev/nvme_cmb0
+	unbind "$(controller)"
+	[ $(($(register $CMBMSC))) -eq 0 ]
+	bind nvme "$(controller)"
+	namespace_holds
+}

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What the .bats files share. All of it runs in the guest, as root.
+
+SYS_PCI=/sys/bus/pci
+
+# What a kernel prints when it has caught itself, or the driver, in a bug.
+SPLAT='BUG:|WARNING:|Oops|Call Trace|KASAN|UBSAN|kmemleak|possible recursive'
+SPLAT+='|possible circular|inconsistent lock|general protection|rcu.*stall'
+SPLAT+='|soft lockup|hung_task|blocked for more than|scheduling while atomic'
+SPLAT+='|sleeping function called|refcount_t|list_(add|del) corruption'
+
+# Every test starts at a mark in the kernel log, and is over only when nothing
+# behind that mark is a splat.
+setup() {
+	echo "test: $BATS_TEST_DESCRIPTION" >/dev/kmsg
+}
+
+teardown() {
+	sync
+	if log_since_mark | grep -E "$SPLAT"; then
+		echo "the kernel log holds a splat:"
+		log_since_mark
+		return 1
+	fi
+}
+
+log_since_mark() {
+	dmesg | awk -v mark="test: $BATS_TEST_DESCRIPTION" '
+		index($0, mark) { log_text = "" }
+		{ log_text = log_text $0 "\n" }
+		END { printf "%s", log_text }'
+}
+
+# logged TEXT: the driver said so since the test began.
+logged() {
+	log_since_mark | grep -F -- "$1" && return
+	echo "not in the kernel log: $1"
+	log_since_mark
+	return 1
+}
+
+# controllers: the NVMe functions, in bus order, one a line.
+controllers() {
+	local dev
+	for dev in "$SYS_PCI"/devices/*; do
+		[ "$(<"$dev/class")" != 0x010802 ] || echo "${dev##*/}"
+	done
+}
+
+# function_of VENDOR:DEVICE: where that PCI device sits.
+function_of() {
+	lspci -Dnd "$1" | awk 'NR == 1 { print $1 }'
+}
+
+# bind DRIVER FUNCTION: take it from whoever has it, and give it to DRIVER.
+bind() {
+	local dev=$SYS_PCI/devices/$2
+	unbind "$2"
+	echo "$1" >"$dev/driver_override"
+	echo "$2" >"$SYS_PCI/drivers_probe"
+	bound "$1" "$2"
+}
+
+unbind() {
+	local dev=$SYS_PCI/devices/$1
+	[ ! -e "$dev/driver" ] || echo "$1" >"$dev/driver/unbind"
+}
+
+# bound DRIVER FUNCTION
+bound() {
+	[ "$(readlink -f "$SYS_PCI/devices/$2/driver")" = \
+	  "$SYS_PCI/drivers/$1" ]
+}
+
+# settle: udev has read what it wants from disks that came or changed.
+settle() {
+	udevadm settle --timeout=60
+}
+
+# load_driver [PARAMETER...]: the module, and every controller with a CMB in its hands.
+load_driver() {
+	local controller
+	# udev has loaded it at boot, by its alias and without parameters.
+	modprobe -r nvme_cmb
+	modprobe nvme_cmb "$@"
+	for controller in $(controllers); do
+		bind nvme_cmb "$controller"
+	done
+	settle
+}
+
+unload_driver() {
+	settle
+	rmmod nvme_cmb
+}
+
+# disk_of FUNCTION: the name of the disk on that controller.
+disk_of() {
+	ls "$SYS_PCI/devices/$1/block"
+}
+
+# pattern SEED BYTES: no two lines alike, and the same for the same SEED.
+pattern() {
+	seq -f "$1 %.0f" 1 "$2" | head -c "$2"
+}
+
+# checksum FILE [SKIP [COUNT]]: of COUNT bytes after the first SKIP, past caches.
+checksum() {
+	local skip=${2:-0}
+	dd if="$1" bs=1M iflag=skip_bytes,count_bytes,direct skip="$skip" \
+		${3:+count="$3"} status=none | sha256sum
+}
+
+# fails COMMAND...: it must, and what it said is shown.
+fails() {
+	! "$@" 2>&1
+}
+
+# ends_hold_data DISK: its first and its last block do, and differ.
+ends_hold_data() {
+	local last=$(($(blockdev --getsize64 "$1") / 4096 - 1))
+	pattern "first of $1" 4096 |
+		dd of="$1" bs=4096 oflag=direct iflag=fullblock status=none
+	pattern "last of $1" 4096 | dd of="$1" bs=4096 seek=$last oflag=direct \
+		iflag=fullblock status=none
+	dd if="$1" bs=4096 count=1 iflag=direct status=none |
+		cmp - <(pattern "first of $1" 4096)
+	dd if="$1" bs=4096 skip=$last iflag=direct status=none |
+		cmp - <(pattern "last of $1" 4096)
+}
+
+# zeroes_a_hole DISK COMMAND...: it zeroes --offset/--length of DISK and not one
+# byte beside that.
+zeroes_a_hole() {
+	local disk=$1
+	shift
+	pattern hole 1048576 | dd of="$disk" bs=64k oflag=direct \
+		iflag=fullblock status=none
+	"$@" --offset 66048 --length 300032 "$disk"
+	cmp <(dd if="$disk" bs=64k count=16 iflag=direct status=none) <(
+		pattern hole 1048576 | head -c 66048
+		head -c 300032 /dev/zero
+		pattern hole 1048576 | tail -c +$((66048 + 300032 + 1))
+	)
+}
+
+# fio_verify DISK BLOCK-SIZE...: crc32c of every block, written in random order
+# by one job and by four, each in a quarter of its own.
+fio_verify() {
+	local disk=$1 bs depth engine quarter
+	quarter=$(($(blockdev --getsize64 "$disk") / 4))
+	[ "$quarter" -le 4194304 ] || quarter=4194304
+	shift
+	for bs in "$@"; do
+		for engine in psync:1 libaio:8 io_uring:32; do
+			depth=${engine#*:}
+			printf '%s\n' "[$bs-${engine%:*}-one]" stonewall \
+				rw=randwrite verify=crc32c verify_fatal=1 \
+				bs="$bs" ioengine="${engine%:*}" \
+				iodepth="$depth" size=$quarter
+			printf '%s\n' "[$bs-${engine%:*}-four]" stonewall \
+				rw=randwrite verify=crc32c verify_fatal=1 \
+				bs="$bs" ioengine="${engine%:*}" \
+				iodepth="$depth" size=$((quarter / 4)) \
+				numjobs=4 offset_increment=$quarter
+		done
+	done >"$BATS_TEST_TMPDIR/verify.fio"
+	fio --filename="$disk" --direct=1 --group_reporting \
+		"$BATS_TEST_TMPDIR/verify.fio" >"$BATS_TEST_TMPDIR/out" ||
+		{ cat "$BATS_TEST_TMPDIR/out"; return 1; }
+}
+
+# file_system_round_trip TYPE DISK MIB: MIB of data in it outlive an unmount.
+file_system_round_trip() {
+	local mnt=$BATS_TEST_TMPDIR/mnt sum
+	mkdir -p "$mnt"
+	"mkfs.$1" "$2" >"$BATS_TEST_TMPDIR/out" 2>&1 ||
+		{ cat "$BATS_TEST_TMPDIR/out"; return 1; }
+	mount -t "$1" "$2" "$mnt"
+	pattern "$1" $(($3 * 1048576)) >"$mnt/file"
+	sum=$(sha256sum <"$mnt/file")
+	umount "$mnt"
+	case $1 in
+	ext4)	e2fsck -f -n "$2" ;;
+	xfs)	xfs_repair -n "$2" ;;
+	btrfs)	btrfs check --readonly "$2" ;;
+	esac >"$BATS_TEST_TMPDIR/out" 2>&1 ||
+		{ cat "$BATS_TEST_TMPDIR/out"; return 1; }
+	mount -t "$1" "$2" "$mnt"
+	[ "$(sha256sum <"$mnt/file")" = "$sum" ]
+	[ "$(stat -c %s "$mnt/file")" -eq $(($3 * 1048576)) ]
+	umount "$mnt"
+	wipefs --quiet --all "$2"
+}

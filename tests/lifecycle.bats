@@ -1,0 +1,157 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Coming and going: bound, unbound, loaded, removed, with and without users.
+#
+# config: cmb
+
+load lib.bash
+
+DISK=/dev/nvme_cmb0
+
+setup_file() {
+	load_driver
+}
+
+controller() {
+	controllers | head -n 1
+}
+
+# Reads and writes that fail when the disk goes, and stop when $1 is gone.
+keep_busy() {
+	while [ -e "$1" ]; do
+		fio --name=busy --filename=$DISK --rw=randrw --bs=16k --direct=1 \
+			--ioengine=io_uring --iodepth=8 --time_based \
+			--runtime=60 --allow_file_create=0 >/dev/null 2>&1 || true
+	done
+}
+
+# under_load COMMAND...: while someone keeps the disk busy.
+under_load() {
+	local busy=$BATS_TEST_TMPDIR/busy loader
+	: >"$busy"
+	keep_busy "$busy" 3>&- &
+	loader=$!
+	"$@"
+	rm "$busy"
+	pkill -x fio || true
+	wait $loader
+}
+
+# The disk has served a request since it came.
+disk_is_busy() {
+	local i
+	for i in {1..600}; do
+		[ "$(awk '{ print $1 + $5 }' /sys/block/nvme_cmb0/stat)" -gt 100 ] &&
+			return
+		sleep 0.1
+	done
+	echo "no load came up on the disk"
+	return 1
+}
+
+# rebind TIMES [COMMAND]: unbind and bind, with COMMAND before each unbind.
+rebind() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		${2:-true}
+		unbind "$(controller)"
+		bind nvme_cmb "$(controller)"
+	done
+}
+
+reload_busy() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		disk_is_busy
+		# A module in use stays: its disks go first.
+		unbind "$(controller)"
+		until rmmod nvme_cmb 2>/dev/null; do
+			sleep 0.01
+		done
+		modprobe nvme_cmb
+	done
+}
+
+@test "one line in the log says size, BAR, access width and cost" {
+	dmesg | grep -E "nvme_cmb [0-9a-f:.]+: nvme_cmb0: 16384 KiB in BAR 2\
+ at offset 0x0, 8-byte accesses at [0-9]+ ns each"
+}
+
+@test "what was written is there after the module was reloaded" {
+	pattern reload 1048576 | dd of=$DISK bs=64k oflag=direct \
+		iflag=fullblock status=none
+	unload_driver
+	[ ! -e $DISK ]
+	modprobe nvme_cmb
+	cmp -n 1048576 <(pattern reload 1048576) $DISK
+}
+
+@test "100 times unbound and bound" {
+	rebind 100
+	ends_hold_data $DISK
+}
+
+@test "100 times removed and inserted" {
+	local i
+	for i in {1..100}; do
+		# udev may be reading the disk that just came.
+		settle
+		rmmod nvme_cmb
+		modprobe nvme_cmb
+	done
+	ends_hold_data $DISK
+}
+
+@test "20 times unbound and bound under load" {
+	under_load rebind 20 disk_is_busy
+	settle
+	ends_hold_data $DISK
+}
+
+@test "20 times removed and inserted under load" {
+	under_load reload_busy 20
+	settle
+	ends_hold_data $DISK
+}
+
+@test "the module cannot be removed from under a mount" {
+	local mnt=$BATS_TEST_TMPDIR/mnt
+	mkdir "$mnt"
+	mkfs.ext4 -q $DISK
+	mount $DISK "$mnt"
+	fails rmmod nvme_cmb
+	pattern mounted 100000 >"$mnt/file"
+	sync
+	cmp <(pattern mounted 100000) "$mnt/file"
+	umount "$mnt"
+}
+
+@test "an opener outlives the disk, and finds it empty" {
+	exec 9<$DISK
+	unbind "$(controller)"
+	run dd bs=4096 count=1 iflag=direct <&9
+	exec 9<&-
+	bind nvme_cmb "$(controller)"
+	echo "$output"
+	[[ "$output" == *"0+0 records in"* ]]
+}
+
+@test "a mount outlives the disk, and is unmounted afterwards" {
+	local mnt=$BATS_TEST_TMPDIR/mnt
+	mkdir "$mnt"
+	mkfs.ext4 -q $DISK
+	mount $DISK "$mnt"
+	unbind "$(controller)"
+	fails dd if=/dev/zero of="$mnt/file" bs=4k count=1 conv=fsync
+	umount "$mnt"
+	bind nvme_cmb "$(controller)"
+	settle
+	[ -e $DISK ]
+}
+
+@test "the module's alias is QEMU's controller, and no class" {
+	modinfo -F alias nvme_cmb
+	[ "$(modinfo -F alias nvme_cmb)" = \
+	  "pci:v00001B36d00000010sv*sd*bc*sc*i*" ]
+}

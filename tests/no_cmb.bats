@@ -1,0 +1,28 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A controller without a CMB is none of ours.
+#
+# config: no-cmb
+
+load lib.bash
+
+controller() {
+	controllers | head -n 1
+}
+
+@test "it is declined with one line" {
+	modprobe nvme_cmb
+	fails bind nvme_cmb "$(controller)"
+	logged "nvme_cmb $(controller): declined: no CMB"
+	[ "$(log_since_mark | grep -c 'nvme_cmb ')" -eq 1 ]
+	[ ! -e /dev/nvme_cmb0 ]
+}
+
+@test "the stock driver has it back at once" {
+	bind nvme "$(controller)"
+	settle
+	fio --name=ns --filename=/dev/nvme0n1 --rw=randwrite --bs=4k --size=1m \
+		--direct=1 --verify=crc32c --verify_fatal=1
+	rmmod nvme_cmb
+}
