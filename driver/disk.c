@@ -200,6 +200,8 @@ out_free_disk:
 void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
 {
 	del_gendisk(disk->gd);
+	/* All requests have ended, but not all that ended them has returned. */
+	blk_mq_quiesce_queue(disk->gd->queue);
 	blk_mq_free_tag_set(&disk->tag_set);
 	put_disk(disk->gd);
 }
