@@ -13,6 +13,8 @@
 #include <linux/io.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/string.h>
 
 #include "nvme_cmb.h"
 
@@ -24,64 +26,252 @@
 #define nvme_cmb_raw_write	__raw_writel
 #endif
 
-#define NVME_CMB_MEASURE_ACCESSES	256
-#define NVME_CMB_MEASURE_ROUNDS		8
-#define NVME_CMB_STRETCH_NS		NSEC_PER_MSEC
+#define NVME_CMB_MEASURE_LEN	(512 * NVME_CMB_ACCESS)
+#define NVME_CMB_MEASURE_ROUNDS	8
+#define NVME_CMB_STRETCH_NS	NSEC_PER_MSEC
 
-/**
- * nvme_cmb_copy_measure - find out what one access costs
- * @win: a mapped window; @win->access_ns and @win->stretch are set
- *
- * The least of some rounds is the cost itself; the others hold what else the
- * machine was doing meanwhile. 45 ns under TCG, 15 us under nested KVM: the
- * bytes between two scheduling points have to follow from it.
- *
- * Context: may sleep.
- */
-void nvme_cmb_copy_measure(struct nvme_cmb_window *win)
+static void nvme_cmb_loop_read(void *to, const void __iomem *from, size_t len)
 {
-	u64 best_ns = U64_MAX;
-	int round, i;
-
-	for (round = 0; round < NVME_CMB_MEASURE_ROUNDS; round++) {
-		u64 start_ns = ktime_get_ns();
-
-		for (i = 0; i < NVME_CMB_MEASURE_ACCESSES; i++)
-			nvme_cmb_raw_read(win->base + i * NVME_CMB_ACCESS);
-		best_ns = min(best_ns, ktime_get_ns() - start_ns);
-		cond_resched();
-	}
-
-	win->access_ns = max(div_u64(best_ns, NVME_CMB_MEASURE_ACCESSES), 1);
-	win->stretch = clamp(NVME_CMB_STRETCH_NS / win->access_ns,
-			     1, PAGE_SIZE / NVME_CMB_ACCESS) * NVME_CMB_ACCESS;
-}
-
-static void nvme_cmb_read(void *to, const void __iomem *from, size_t len)
-{
-	for (; len && !IS_ALIGNED((unsigned long)from, NVME_CMB_ACCESS); len--)
-		*(u8 *)to++ = __raw_readb(from++);
-	for (; len >= NVME_CMB_ACCESS; len -= NVME_CMB_ACCESS) {
+	for (; len; len -= NVME_CMB_ACCESS) {
 		put_unaligned(nvme_cmb_raw_read(from), (unsigned long *)to);
 		to += NVME_CMB_ACCESS;
 		from += NVME_CMB_ACCESS;
 	}
-	for (; len; len--)
-		*(u8 *)to++ = __raw_readb(from++);
 }
 
-static void nvme_cmb_write(void __iomem *to, const void *from, size_t len)
+static void nvme_cmb_loop_write(void __iomem *to, const void *from, size_t len)
 {
-	for (; len && !IS_ALIGNED((unsigned long)to, NVME_CMB_ACCESS); len--)
-		__raw_writeb(*(const u8 *)from++, to++);
-	for (; len >= NVME_CMB_ACCESS; len -= NVME_CMB_ACCESS) {
+	for (; len; len -= NVME_CMB_ACCESS) {
 		nvme_cmb_raw_write(get_unaligned((const unsigned long *)from),
 				   to);
 		to += NVME_CMB_ACCESS;
 		from += NVME_CMB_ACCESS;
 	}
-	for (; len; len--)
+}
+
+static void nvme_cmb_loop_zero(void __iomem *to, size_t len)
+{
+	for (; len; len -= NVME_CMB_ACCESS) {
+		nvme_cmb_raw_write(0, to);
+		to += NVME_CMB_ACCESS;
+	}
+}
+
+#ifdef CONFIG_X86_64
+/*
+ * A string instruction is a block of its own to a binary translator. Newer
+ * QEMUs translate again what accesses a device from the middle of a block,
+ * which makes each turn of a plain loop three times as dear.
+ */
+static void nvme_cmb_movsq_read(void *to, const void __iomem *from, size_t len)
+{
+	size_t count = len / 8;
+
+	asm volatile("rep movsq"
+		     : "+D" (to), "+S" (from), "+c" (count) : : "memory");
+}
+
+static void nvme_cmb_movsq_write(void __iomem *to, const void *from, size_t len)
+{
+	size_t count = len / 8;
+
+	asm volatile("rep movsq"
+		     : "+D" (to), "+S" (from), "+c" (count) : : "memory");
+}
+
+static void nvme_cmb_stosq_zero(void __iomem *to, size_t len)
+{
+	size_t count = len / 8;
+
+	asm volatile("rep stosq"
+		     : "+D" (to), "+c" (count) : "a" (0UL) : "memory");
+}
+#endif
+
+static void nvme_cmb_io_read(void *to, const void __iomem *from, size_t len)
+{
+	memcpy_fromio(to, from, len);
+}
+
+static void nvme_cmb_io_write(void __iomem *to, const void *from, size_t len)
+{
+	memcpy_toio(to, from, len);
+}
+
+static const struct nvme_cmb_routine nvme_cmb_routines[] = {
+	{
+		.name	= "loop",
+		.width	= NVME_CMB_ACCESS,
+		.read	= nvme_cmb_loop_read,
+		.write	= nvme_cmb_loop_write,
+		.zero	= nvme_cmb_loop_zero,
+	},
+#ifdef CONFIG_X86_64
+	{
+		.name	= "movsq",
+		.width	= NVME_CMB_ACCESS,
+		.read	= nvme_cmb_movsq_read,
+		.write	= nvme_cmb_movsq_write,
+		.zero	= nvme_cmb_stosq_zero,
+	},
+#endif
+	{
+		.name	= "memcpy_io",
+		.width	= IS_ENABLED(CONFIG_X86) ? 4 : NVME_CMB_ACCESS,
+		.read	= nvme_cmb_io_read,
+		.write	= nvme_cmb_io_write,
+		.zero	= nvme_cmb_loop_zero,
+	},
+};
+
+/**
+ * nvme_cmb_copy_find - look a routine up by its name
+ * @name: one of "loop", "movsq" (on x86-64) and "memcpy_io"
+ *
+ * Return: the routine, or NULL.
+ */
+const struct nvme_cmb_routine *nvme_cmb_copy_find(const char *name)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(nvme_cmb_routines); i++)
+		if (sysfs_streq(name, nvme_cmb_routines[i].name))
+			return &nvme_cmb_routines[i];
+	return NULL;
+}
+
+/*
+ * The least of some rounds is the cost itself; the others hold what else the
+ * machine was doing meanwhile.
+ */
+static unsigned int nvme_cmb_measure(const struct nvme_cmb_window *win,
+				     const struct nvme_cmb_routine *routine,
+				     bool write, void *buf, size_t len)
+{
+	u64 best_ns = U64_MAX;
+	int round;
+
+	for (round = 0; round < NVME_CMB_MEASURE_ROUNDS; round++) {
+		u64 start_ns = ktime_get_ns();
+
+		if (write)
+			routine->write(win->base, buf, len);
+		else
+			routine->read(buf, win->base, len);
+		best_ns = min(best_ns, ktime_get_ns() - start_ns);
+		cond_resched();
+	}
+	return div_u64(best_ns * 1000, len / NVME_CMB_ACCESS);
+}
+
+/**
+ * nvme_cmb_copy_choose - find the cheapest routine, and what it costs
+ * @win: a mapped window; its copying fields are set
+ * @only: the routine to take, NULL to let the measurement decide
+ *
+ * Which is best depends on the machine, and for an emulator on its version: of
+ * two QEMUs each had the other's worst. What is written while measuring is what
+ * was there.
+ *
+ * Context: may sleep. Nobody else may use the window.
+ * Return: 0, -ENOMEM, or -ENODEV if the controller stopped answering.
+ */
+int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
+			 const struct nvme_cmb_routine *only)
+{
+	unsigned int worst_ns;
+	size_t len = NVME_CMB_MEASURE_LEN;
+	u64 start_ns;
+	void *buf;
+	int i;
+
+	buf = kmalloc(len, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+
+	/*
+	 * The clock's own cost must not show, nor may the CPU be held for long:
+	 * an access takes anything from 30 ns under TCG to 15 us under KVM in a
+	 * guest of KVM.
+	 */
+	start_ns = ktime_get_ns();
+	nvme_cmb_raw_read(win->base);
+	if (ktime_get_ns() - start_ns > NSEC_PER_USEC)
+		len /= 8;
+
+	nvme_cmb_loop_read(buf, win->base, len);
+	if (!nvme_cmb_ctrl_alive(win->ctrl)) {
+		kfree(buf);
+		return -ENODEV;
+	}
+
+	win->read_ps = UINT_MAX;
+	win->write_ps = UINT_MAX;
+	for (i = 0; i < ARRAY_SIZE(nvme_cmb_routines); i++) {
+		const struct nvme_cmb_routine *routine = &nvme_cmb_routines[i];
+		unsigned int ps;
+
+		if (only && routine != only)
+			continue;
+		ps = nvme_cmb_measure(win, routine, false, buf, len);
+		if (ps < win->read_ps) {
+			win->read = routine;
+			win->read_ps = ps;
+		}
+		ps = nvme_cmb_measure(win, routine, true, buf, len);
+		if (ps < win->write_ps) {
+			win->write = routine;
+			win->write_ps = ps;
+		}
+	}
+	kfree(buf);
+
+	worst_ns = max(win->read_ps, win->write_ps) / 1000 + 1;
+	win->stretch = clamp(NVME_CMB_STRETCH_NS / worst_ns,
+			     1, PAGE_SIZE / NVME_CMB_ACCESS) * NVME_CMB_ACCESS;
+	return 0;
+}
+
+/* How much of @len can go by single bytes until @addr is aligned. */
+static size_t nvme_cmb_head(const void __iomem *addr, size_t len)
+{
+	return min_t(size_t, len, -(unsigned long)addr % NVME_CMB_ACCESS);
+}
+
+static size_t nvme_cmb_read(const struct nvme_cmb_window *win, void *to,
+			    const void __iomem *from, size_t len)
+{
+	size_t head = nvme_cmb_head(from, len);
+	size_t body = round_down(len - head, NVME_CMB_ACCESS);
+	size_t tail = len - head - body;
+	size_t i;
+
+	for (i = 0; i < head; i++)
+		*(u8 *)to++ = __raw_readb(from++);
+	win->read->read(to, from, body);
+	to += body;
+	from += body;
+	for (i = 0; i < tail; i++)
+		*(u8 *)to++ = __raw_readb(from++);
+	return head + body / win->read->width + tail;
+}
+
+static size_t nvme_cmb_write(const struct nvme_cmb_window *win,
+			     void __iomem *to, const void *from, size_t len)
+{
+	size_t head = nvme_cmb_head(to, len);
+	size_t body = round_down(len - head, NVME_CMB_ACCESS);
+	size_t tail = len - head - body;
+	size_t i;
+
+	for (i = 0; i < head; i++)
 		__raw_writeb(*(const u8 *)from++, to++);
+	win->write->write(to, from, body);
+	to += body;
+	from += body;
+	for (i = 0; i < tail; i++)
+		__raw_writeb(*(const u8 *)from++, to++);
+	return head + body / win->write->width + tail;
 }
 
 /**
@@ -94,19 +284,23 @@ static void nvme_cmb_write(void __iomem *to, const void *from, size_t len)
  * What was read is worth nothing until nvme_cmb_ctrl_alive() says so.
  *
  * Context: may sleep.
+ * Return: how many accesses to the window it took.
  */
-void nvme_cmb_copy_from(const struct nvme_cmb_window *win, void *to, u64 pos,
-			size_t len)
+size_t nvme_cmb_copy_from(const struct nvme_cmb_window *win, void *to, u64 pos,
+			  size_t len)
 {
+	size_t accesses = 0;
+
 	while (len) {
 		size_t part = min_t(size_t, len, win->stretch);
 
-		nvme_cmb_read(to, win->base + pos, part);
+		accesses += nvme_cmb_read(win, to, win->base + pos, part);
 		to += part;
 		pos += part;
 		len -= part;
 		cond_resched();
 	}
+	return accesses;
 }
 
 /**
@@ -119,19 +313,23 @@ void nvme_cmb_copy_from(const struct nvme_cmb_window *win, void *to, u64 pos,
  * The writes have landed once nvme_cmb_ctrl_alive() says so.
  *
  * Context: may sleep.
+ * Return: how many accesses to the window it took.
  */
-void nvme_cmb_copy_to(const struct nvme_cmb_window *win, u64 pos,
-		      const void *from, size_t len)
+size_t nvme_cmb_copy_to(const struct nvme_cmb_window *win, u64 pos,
+			const void *from, size_t len)
 {
+	size_t accesses = 0;
+
 	while (len) {
 		size_t part = min_t(size_t, len, win->stretch);
 
-		nvme_cmb_write(win->base + pos, from, part);
+		accesses += nvme_cmb_write(win, win->base + pos, from, part);
 		from += part;
 		pos += part;
 		len -= part;
 		cond_resched();
 	}
+	return accesses;
 }
 
 /**
@@ -141,18 +339,20 @@ void nvme_cmb_copy_to(const struct nvme_cmb_window *win, u64 pos,
  * @len: how much, a multiple of NVME_CMB_ACCESS
  *
  * Context: may sleep.
+ * Return: how many accesses to the window it took.
  */
-void nvme_cmb_copy_zero(const struct nvme_cmb_window *win, u64 pos, u64 len)
+size_t nvme_cmb_copy_zero(const struct nvme_cmb_window *win, u64 pos,
+			  size_t len)
 {
-	void __iomem *to = win->base + pos;
+	size_t accesses = len / NVME_CMB_ACCESS;
 
 	while (len) {
-		size_t part = min_t(u64, len, win->stretch);
-		void __iomem *end = to + part;
+		size_t part = min_t(size_t, len, win->stretch);
 
-		for (; to < end; to += NVME_CMB_ACCESS)
-			nvme_cmb_raw_write(0, to);
+		win->write->zero(win->base + pos, part);
+		pos += part;
 		len -= part;
 		cond_resched();
 	}
+	return accesses;
 }

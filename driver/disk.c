@@ -104,6 +104,61 @@ static const struct block_device_operations nvme_cmb_fops = {
 	.free_disk	= nvme_cmb_free_disk,
 };
 
+static const struct nvme_cmb_window *nvme_cmb_window_of(struct device *dev)
+{
+	struct nvme_cmb_disk *disk = dev_to_disk(dev)->private_data;
+
+	return disk->win;
+}
+
+static ssize_t copy_read_show(struct device *dev, struct device_attribute *attr,
+			      char *buf)
+{
+	return sysfs_emit(buf, "%s\n",
+			  nvme_cmb_window_of(dev)->read->name);
+}
+static DEVICE_ATTR_RO(copy_read);
+
+static ssize_t copy_write_show(struct device *dev,
+			       struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n",
+			  nvme_cmb_window_of(dev)->write->name);
+}
+static DEVICE_ATTR_RO(copy_write);
+
+static ssize_t read_access_ps_show(struct device *dev,
+				   struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", nvme_cmb_window_of(dev)->read_ps);
+}
+static DEVICE_ATTR_RO(read_access_ps);
+
+static ssize_t write_access_ps_show(struct device *dev,
+				    struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", nvme_cmb_window_of(dev)->write_ps);
+}
+static DEVICE_ATTR_RO(write_access_ps);
+
+static struct attribute *nvme_cmb_attrs[] = {
+	&dev_attr_copy_read.attr,
+	&dev_attr_copy_write.attr,
+	&dev_attr_read_access_ps.attr,
+	&dev_attr_write_access_ps.attr,
+	NULL
+};
+
+static const struct attribute_group nvme_cmb_group = {
+	.name	= "cmb",
+	.attrs	= nvme_cmb_attrs,
+};
+
+static const struct attribute_group *nvme_cmb_groups[] = {
+	&nvme_cmb_group,
+	NULL
+};
+
 /**
  * nvme_cmb_disk_add - register a disk
  * @win: its window, measured
@@ -166,14 +221,18 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 	snprintf(gd->disk_name, DISK_NAME_LEN, "nvme_cmb%d", disk->index);
 	set_capacity(gd, win->geo.size >> SECTOR_SHIFT);
 
-	ret = device_add_disk(dev, gd, NULL);
+	ret = device_add_disk(dev, gd, nvme_cmb_groups);
 	if (ret)
 		goto out_put_disk;
 
 	pci_info(win->ctrl->pdev,
-		 "%s: %llu KiB in BAR %u at offset 0x%llx, %zu-byte accesses at %u ns each\n",
+		 "%s: %llu KiB in BAR %u at offset 0x%llx, read by %s (%u bytes in %u ns), written by %s (%u bytes in %u ns)\n",
 		 gd->disk_name, win->geo.size / SZ_1K, win->geo.bir,
-		 win->geo.offset, NVME_CMB_ACCESS, win->access_ns);
+		 win->geo.offset,
+		 win->read->name, win->read->width,
+		 DIV_ROUND_CLOSEST(win->read_ps, 1000),
+		 win->write->name, win->write->width,
+		 DIV_ROUND_CLOSEST(win->write_ps, 1000));
 	return disk;
 
 out_put_disk:

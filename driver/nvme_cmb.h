@@ -44,7 +44,10 @@ int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl);
  * @geo: where it lies
  * @bar: mapping of BAR @geo.bir
  * @base: first byte of the CMB in that mapping
- * @access_ns: measured cost of one access, in ns
+ * @read: the routine that copies out of it
+ * @write: the routine that copies into it
+ * @read_ps: measured cost of a read access by @read, in picoseconds
+ * @write_ps: the same of a write access by @write
  * @stretch: bytes to move between two scheduling points
  */
 struct nvme_cmb_window {
@@ -52,7 +55,10 @@ struct nvme_cmb_window {
 	struct nvme_cmb_geometry geo;
 	void __iomem *bar;
 	void __iomem *base;
-	unsigned int access_ns;
+	const struct nvme_cmb_routine *read;
+	const struct nvme_cmb_routine *write;
+	unsigned int read_ps;
+	unsigned int write_ps;
 	unsigned int stretch;
 };
 
@@ -64,12 +70,34 @@ void nvme_cmb_window_unmap(struct nvme_cmb_window *win);
 /* The widest access the CPU has; a trapped one costs the same at any width. */
 #define NVME_CMB_ACCESS		sizeof(unsigned long)
 
-void nvme_cmb_copy_measure(struct nvme_cmb_window *win);
-void nvme_cmb_copy_from(const struct nvme_cmb_window *win, void *to, u64 pos,
-			size_t len);
-void nvme_cmb_copy_to(const struct nvme_cmb_window *win, u64 pos,
-		      const void *from, size_t len);
-void nvme_cmb_copy_zero(const struct nvme_cmb_window *win, u64 pos, u64 len);
+/**
+ * struct nvme_cmb_routine - one way of moving bytes
+ * @name: what users call it
+ * @width: bytes that @read and @write move in one access
+ * @read: out of the window
+ * @write: into the window
+ * @zero: zeros into the window
+ *
+ * The window's side of each is aligned to NVME_CMB_ACCESS, and the length is a
+ * multiple of it; the other side is at any alignment.
+ */
+struct nvme_cmb_routine {
+	const char *name;
+	unsigned int width;
+	void (*read)(void *to, const void __iomem *from, size_t len);
+	void (*write)(void __iomem *to, const void *from, size_t len);
+	void (*zero)(void __iomem *to, size_t len);
+};
+
+const struct nvme_cmb_routine *nvme_cmb_copy_find(const char *name);
+int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
+			 const struct nvme_cmb_routine *only);
+size_t nvme_cmb_copy_from(const struct nvme_cmb_window *win, void *to, u64 pos,
+			  size_t len);
+size_t nvme_cmb_copy_to(const struct nvme_cmb_window *win, u64 pos,
+			const void *from, size_t len);
+size_t nvme_cmb_copy_zero(const struct nvme_cmb_window *win, u64 pos,
+			  size_t len);
 
 struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 					unsigned int block_size);

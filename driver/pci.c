@@ -45,6 +45,36 @@ module_param_cb(block_size, &nvme_cmb_block_size_ops, &nvme_cmb_block_size,
 MODULE_PARM_DESC(block_size,
 		 "logical block size in bytes: 512 or 4096 (default 512)");
 
+static const struct nvme_cmb_routine *nvme_cmb_routine;
+
+static int nvme_cmb_set_copy(const char *val, const struct kernel_param *kp)
+{
+	const struct nvme_cmb_routine *routine = NULL;
+
+	if (!sysfs_streq(val, "auto")) {
+		routine = nvme_cmb_copy_find(val);
+		if (!routine)
+			return -EINVAL;
+	}
+	nvme_cmb_routine = routine;
+	return 0;
+}
+
+static int nvme_cmb_get_copy(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%s\n", nvme_cmb_routine ?
+			  nvme_cmb_routine->name : "auto");
+}
+
+static const struct kernel_param_ops nvme_cmb_copy_ops = {
+	.set = nvme_cmb_set_copy,
+	.get = nvme_cmb_get_copy,
+};
+
+module_param_cb(copy, &nvme_cmb_copy_ops, NULL, 0444);
+MODULE_PARM_DESC(copy,
+		 "copy routine: loop, movsq (x86-64 only), memcpy_io, or auto, which measures them (default auto)");
+
 static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct nvme_cmb_dev *dev;
@@ -97,7 +127,10 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = nvme_cmb_window_map(&dev->cmb, &dev->ctrl);
 	if (ret)
 		goto out_clear_master;
-	nvme_cmb_copy_measure(&dev->cmb);
+
+	ret = nvme_cmb_copy_choose(&dev->cmb, nvme_cmb_routine);
+	if (ret)
+		goto out_unmap_window;
 
 	dev->disk = nvme_cmb_disk_add(&dev->cmb, nvme_cmb_block_size);
 	if (IS_ERR(dev->disk)) {

@@ -63,9 +63,12 @@ bind() {
 	bound "$1" "$2"
 }
 
+# udev reads a disk that has come, and holds its number for as long: wait for it,
+# so that the next disk gets the number that a test expects.
 unbind() {
 	local dev=$SYS_PCI/devices/$1
 	[ ! -e "$dev/driver" ] || echo "$1" >"$dev/driver/unbind"
+	settle
 }
 
 # bound DRIVER FUNCTION
@@ -99,6 +102,27 @@ unload_driver() {
 # disk_of FUNCTION: the name of the disk on that controller.
 disk_of() {
 	ls "$SYS_PCI/devices/$1/block"
+}
+
+# qmp COMMAND [ARGUMENTS]: of the QEMU that this guest runs in. Its answer.
+qmp() {
+	local answer id=$RANDOM
+	exec 7<>/dev/virtio-ports/qmp
+	# The first command of a connection has to be this one; later it is refused,
+	# which does no harm.
+	printf '{"execute": "%s", "arguments": %s, "id": %d}\n' \
+		qmp_capabilities '{}' 0 "$1" "${2-"{}"}" $id >&7
+	while IFS= read -rt 60 answer <&7; do
+		if jq --exit-status ".id == $id" <<<"$answer" >/dev/null; then
+			exec 7<&-
+			jq --exit-status 'has("return")' <<<"$answer" >/dev/null ||
+				{ echo "$answer" >&2; return 1; }
+			jq .return <<<"$answer"
+			return
+		fi
+	done
+	echo "QEMU has not answered $1" >&2
+	return 1
 }
 
 # pattern SEED BYTES: no two lines alike, and the same for the same SEED.
@@ -167,7 +191,8 @@ fio_verify() {
 				numjobs=4 offset_increment=$quarter
 		done
 	done >"$BATS_TEST_TMPDIR/verify.fio"
-	fio --filename="$disk" --direct=1 --group_reporting \
+	fio --filename="$disk" --allow_file_create=0 --direct=1 \
+		--group_reporting \
 		"$BATS_TEST_TMPDIR/verify.fio" >"$BATS_TEST_TMPDIR/out" ||
 		{ cat "$BATS_TEST_TMPDIR/out"; return 1; }
 }

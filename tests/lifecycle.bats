@@ -75,7 +75,8 @@ reload_busy() {
 
 @test "one line in the log says size, BAR, access width and cost" {
 	dmesg | grep -E "nvme_cmb [0-9a-f:.]+: nvme_cmb0: 16384 KiB in BAR 2\
- at offset 0x0, 8-byte accesses at [0-9]+ ns each"
+ at offset 0x0, read by [a-z_]+ \(8 bytes in [0-9]+ ns\),\
+ written by [a-z_]+ \(8 bytes in [0-9]+ ns\)"
 }
 
 @test "what was written is there after the module was reloaded" {
