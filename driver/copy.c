@@ -227,8 +227,7 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 	kfree(buf);
 
 	worst_ns = max(win->read_ps, win->write_ps) / 1000 + 1;
-	win->stretch = clamp(NVME_CMB_STRETCH_NS / worst_ns,
-			     1, PAGE_SIZE / NVME_CMB_ACCESS) * NVME_CMB_ACCESS;
+	win->stretch = max(NVME_CMB_STRETCH_NS / worst_ns, 1) * NVME_CMB_ACCESS;
 	return 0;
 }
 
@@ -283,7 +282,7 @@ static size_t nvme_cmb_write(const struct nvme_cmb_window *win,
  *
  * What was read is worth nothing until nvme_cmb_ctrl_alive() says so.
  *
- * Context: may sleep.
+ * Context: may sleep, and does so after each @win->stretch.
  * Return: how many accesses to the window it took.
  */
 size_t nvme_cmb_copy_from(const struct nvme_cmb_window *win, void *to, u64 pos,
@@ -291,16 +290,17 @@ size_t nvme_cmb_copy_from(const struct nvme_cmb_window *win, void *to, u64 pos,
 {
 	size_t accesses = 0;
 
-	while (len) {
+	for (;;) {
 		size_t part = min_t(size_t, len, win->stretch);
 
 		accesses += nvme_cmb_read(win, to, win->base + pos, part);
 		to += part;
-		pos += part;
 		len -= part;
+		if (!len)
+			return accesses;
+		pos += part;
 		cond_resched();
 	}
-	return accesses;
 }
 
 /**
@@ -312,7 +312,7 @@ size_t nvme_cmb_copy_from(const struct nvme_cmb_window *win, void *to, u64 pos,
  *
  * The writes have landed once nvme_cmb_ctrl_alive() says so.
  *
- * Context: may sleep.
+ * Context: may sleep, and does so after each @win->stretch.
  * Return: how many accesses to the window it took.
  */
 size_t nvme_cmb_copy_to(const struct nvme_cmb_window *win, u64 pos,
@@ -320,16 +320,17 @@ size_t nvme_cmb_copy_to(const struct nvme_cmb_window *win, u64 pos,
 {
 	size_t accesses = 0;
 
-	while (len) {
+	for (;;) {
 		size_t part = min_t(size_t, len, win->stretch);
 
 		accesses += nvme_cmb_write(win, win->base + pos, from, part);
 		from += part;
-		pos += part;
 		len -= part;
+		if (!len)
+			return accesses;
+		pos += part;
 		cond_resched();
 	}
-	return accesses;
 }
 
 /**
@@ -338,7 +339,7 @@ size_t nvme_cmb_copy_to(const struct nvme_cmb_window *win, u64 pos,
  * @pos: where to, a multiple of NVME_CMB_ACCESS; @pos + @len lies inside
  * @len: how much, a multiple of NVME_CMB_ACCESS
  *
- * Context: may sleep.
+ * Context: may sleep, and does so after each @win->stretch.
  * Return: how many accesses to the window it took.
  */
 size_t nvme_cmb_copy_zero(const struct nvme_cmb_window *win, u64 pos,

@@ -14,23 +14,53 @@
 
 static DEFINE_IDA(nvme_cmb_ida);
 
+/* How long a task serves others' requests before someone else has to. */
+#define NVME_CMB_SERVE_MS	10
+
+/* A wake-up takes longer than this, so that waiting is cheaper than sleeping. */
+#define NVME_CMB_SPIN_NS	(32 * NSEC_PER_USEC)
+
 /**
  * struct nvme_cmb_disk - one gendisk over one window
  * @win: the window; valid until nvme_cmb_disk_del() returns
  * @tag_set: its tags
  * @gd: its gendisk; an opener may keep it, and this struct, past the window
  * @index: the number in its name
+ * @lock: protects @pending and @busy
+ * @pending: requests that wait for the window
+ * @busy: someone is serving, and will look at @pending again
+ * @moved: bytes since the last scheduling point; belongs to who is serving
+ * @work: serves on when a task has served others for long enough
  */
 struct nvme_cmb_disk {
 	const struct nvme_cmb_window *win;
 	struct blk_mq_tag_set tag_set;
 	struct gendisk *gd;
 	int index;
+
+	spinlock_t lock;	/* of the next two */
+	struct list_head pending;
+	bool busy;
+	unsigned int moved;
+	struct work_struct work;
 };
 
-static void nvme_cmb_transfer(const struct nvme_cmb_window *win,
-			      struct request *req)
+/*
+ * A scheduling point after each stretch, and no sooner: the window is idle while
+ * the task that has it is not running.
+ */
+static void nvme_cmb_moved(struct nvme_cmb_disk *disk, unsigned int len)
 {
+	disk->moved += len;
+	if (disk->moved < disk->win->stretch)
+		return;
+	disk->moved = 0;
+	cond_resched();
+}
+
+static void nvme_cmb_transfer(struct nvme_cmb_disk *disk, struct request *req)
+{
+	const struct nvme_cmb_window *win = disk->win;
 	u64 pos = (u64)blk_rq_pos(req) << SECTOR_SHIFT;
 	struct req_iterator iter;
 	struct bio_vec bvec;
@@ -44,6 +74,7 @@ static void nvme_cmb_transfer(const struct nvme_cmb_window *win,
 			nvme_cmb_copy_from(win, buf, pos, bvec.bv_len);
 		kunmap_local(buf);
 		pos += bvec.bv_len;
+		nvme_cmb_moved(disk, bvec.bv_len);
 	}
 }
 
@@ -54,23 +85,19 @@ static void nvme_cmb_zero(const struct nvme_cmb_window *win,
 			   blk_rq_bytes(req));
 }
 
-static blk_status_t nvme_cmb_queue_rq(struct blk_mq_hw_ctx *hctx,
-				      const struct blk_mq_queue_data *bd)
+static void nvme_cmb_serve_one(struct nvme_cmb_disk *disk, struct request *req)
 {
-	struct nvme_cmb_disk *disk = hctx->queue->queuedata;
-	struct request *req = bd->rq;
+	const struct nvme_cmb_window *win = disk->win;
 	blk_status_t status = BLK_STS_OK;
-
-	blk_mq_start_request(req);
 
 	switch (req_op(req)) {
 	case REQ_OP_READ:
 	case REQ_OP_WRITE:
-		nvme_cmb_transfer(disk->win, req);
+		nvme_cmb_transfer(disk, req);
 		break;
 	case REQ_OP_DISCARD:
 	case REQ_OP_WRITE_ZEROES:
-		nvme_cmb_zero(disk->win, req);
+		nvme_cmb_zero(win, req);
 		break;
 	case REQ_OP_FLUSH:
 		/* No cache stands before a CMB: nothing but to see it live. */
@@ -80,9 +107,92 @@ static blk_status_t nvme_cmb_queue_rq(struct blk_mq_hw_ctx *hctx,
 		break;
 	}
 
-	if (!nvme_cmb_ctrl_alive(disk->win->ctrl))
+	if (!nvme_cmb_ctrl_alive(win->ctrl))
 		status = BLK_STS_IOERR;
 	blk_mq_end_request(req, status);
+}
+
+static struct request *nvme_cmb_next(struct nvme_cmb_disk *disk)
+{
+	struct request *req;
+
+	spin_lock(&disk->lock);
+	req = list_first_entry_or_null(&disk->pending, struct request,
+				       queuelist);
+	if (req)
+		list_del_init(&req->queuelist);
+	else
+		disk->busy = false;
+	spin_unlock(&disk->lock);
+	return req;
+}
+
+/*
+ * QEMU serves trapped accesses under one lock: two CPUs that access a CMB at
+ * once get less from it together than one alone. So one task at a time has the
+ * window. Whoever finds it taken leaves the request behind and goes; whoever has
+ * it serves what was left, too. That keeps the window busy without hand-overs: a
+ * wake-up costs as much as a copy of 4 KiB.
+ */
+static void nvme_cmb_serve(struct nvme_cmb_disk *disk)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(NVME_CMB_SERVE_MS);
+	struct request *req;
+
+	while ((req = nvme_cmb_next(disk))) {
+		nvme_cmb_serve_one(disk, req);
+		if (time_after(jiffies, end)) {
+			/* Others have had enough of this task's time. */
+			queue_work(system_unbound_wq, &disk->work);
+			return;
+		}
+	}
+}
+
+static void nvme_cmb_work(struct work_struct *work)
+{
+	nvme_cmb_serve(container_of(work, struct nvme_cmb_disk, work));
+}
+
+/*
+ * Wait a little for the window if that is likely to be all it takes: for no
+ * longer than this request's own copy, and not at all for a long one.
+ *
+ * There is no cpu_relax() in the loop, for it is what to avoid: PAUSE, too, is
+ * trapped by an emulator, and takes the very lock that the copy needs.
+ */
+static void nvme_cmb_spin(struct nvme_cmb_disk *disk, struct request *req)
+{
+	u64 wait_ns = div_u64((u64)blk_rq_bytes(req) * disk->win->read_ps,
+			      1000 * NVME_CMB_ACCESS);
+	u64 end_ns;
+
+	if (wait_ns > NVME_CMB_SPIN_NS)
+		return;
+	end_ns = ktime_get_ns() + wait_ns;
+	while (READ_ONCE(disk->busy) && ktime_get_ns() < end_ns)
+		barrier();
+}
+
+static blk_status_t nvme_cmb_queue_rq(struct blk_mq_hw_ctx *hctx,
+				      const struct blk_mq_queue_data *bd)
+{
+	struct nvme_cmb_disk *disk = hctx->queue->queuedata;
+	bool busy;
+
+	blk_mq_start_request(bd->rq);
+
+	if (READ_ONCE(disk->busy))
+		nvme_cmb_spin(disk, bd->rq);
+
+	spin_lock(&disk->lock);
+	list_add_tail(&bd->rq->queuelist, &disk->pending);
+	busy = disk->busy;
+	disk->busy = true;
+	spin_unlock(&disk->lock);
+
+	if (!busy)
+		nvme_cmb_serve(disk);
 	return BLK_STS_OK;
 }
 
@@ -194,6 +304,9 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 	if (!disk)
 		return ERR_PTR(-ENOMEM);
 	disk->win = win;
+	spin_lock_init(&disk->lock);
+	INIT_LIST_HEAD(&disk->pending);
+	INIT_WORK(&disk->work, nvme_cmb_work);
 
 	disk->index = ida_alloc(&nvme_cmb_ida, GFP_KERNEL);
 	if (disk->index < 0) {
@@ -261,6 +374,7 @@ void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
 	del_gendisk(disk->gd);
 	/* All requests have ended, but not all that ended them has returned. */
 	blk_mq_quiesce_queue(disk->gd->queue);
+	cancel_work_sync(&disk->work);
 	blk_mq_free_tag_set(&disk->tag_set);
 	put_disk(disk->gd);
 }
