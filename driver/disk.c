@@ -31,6 +31,7 @@ static DEFINE_IDA(nvme_cmb_ida);
  * @busy: someone is serving, and will look at @pending again
  * @moved: bytes since the last scheduling point; belongs to who is serving
  * @work: serves on when a task has served others for long enough
+ * @account: what it all cost; belongs to who is serving
  */
 struct nvme_cmb_disk {
 	const struct nvme_cmb_window *win;
@@ -43,6 +44,8 @@ struct nvme_cmb_disk {
 	bool busy;
 	unsigned int moved;
 	struct work_struct work;
+
+	struct nvme_cmb_account account;
 };
 
 /*
@@ -58,46 +61,52 @@ static void nvme_cmb_moved(struct nvme_cmb_disk *disk, unsigned int len)
 	cond_resched();
 }
 
-static void nvme_cmb_transfer(struct nvme_cmb_disk *disk, struct request *req)
+static u64 nvme_cmb_transfer(struct nvme_cmb_disk *disk, struct request *req)
 {
 	const struct nvme_cmb_window *win = disk->win;
 	u64 pos = (u64)blk_rq_pos(req) << SECTOR_SHIFT;
 	struct req_iterator iter;
 	struct bio_vec bvec;
+	u64 accesses = 0;
 
 	rq_for_each_segment(bvec, req, iter) {
 		void *buf = bvec_kmap_local(&bvec);
 
 		if (rq_data_dir(req) == WRITE)
-			nvme_cmb_copy_to(win, pos, buf, bvec.bv_len);
+			accesses += nvme_cmb_copy_to(win, pos, buf,
+						     bvec.bv_len);
 		else
-			nvme_cmb_copy_from(win, buf, pos, bvec.bv_len);
+			accesses += nvme_cmb_copy_from(win, buf, pos,
+						       bvec.bv_len);
 		kunmap_local(buf);
 		pos += bvec.bv_len;
 		nvme_cmb_moved(disk, bvec.bv_len);
 	}
+	return accesses;
 }
 
-static void nvme_cmb_zero(const struct nvme_cmb_window *win,
-			  struct request *req)
+static u64 nvme_cmb_zero(const struct nvme_cmb_window *win,
+			 struct request *req)
 {
-	nvme_cmb_copy_zero(win, (u64)blk_rq_pos(req) << SECTOR_SHIFT,
-			   blk_rq_bytes(req));
+	return nvme_cmb_copy_zero(win, (u64)blk_rq_pos(req) << SECTOR_SHIFT,
+				  blk_rq_bytes(req));
 }
 
 static void nvme_cmb_serve_one(struct nvme_cmb_disk *disk, struct request *req)
 {
 	const struct nvme_cmb_window *win = disk->win;
+	u64 start_ns = nvme_cmb_account_begin();
 	blk_status_t status = BLK_STS_OK;
+	u64 accesses = 0;
 
 	switch (req_op(req)) {
 	case REQ_OP_READ:
 	case REQ_OP_WRITE:
-		nvme_cmb_transfer(disk, req);
+		accesses = nvme_cmb_transfer(disk, req);
 		break;
 	case REQ_OP_DISCARD:
 	case REQ_OP_WRITE_ZEROES:
-		nvme_cmb_zero(win, req);
+		accesses = nvme_cmb_zero(win, req);
 		break;
 	case REQ_OP_FLUSH:
 		/* No cache stands before a CMB: nothing but to see it live. */
@@ -109,6 +118,10 @@ static void nvme_cmb_serve_one(struct nvme_cmb_disk *disk, struct request *req)
 
 	if (!nvme_cmb_ctrl_alive(win->ctrl))
 		status = BLK_STS_IOERR;
+	if (start_ns)
+		nvme_cmb_account_end(&disk->account, disk->gd, req, start_ns,
+				     accesses, req_op(req) == REQ_OP_READ ?
+				     win->read : win->write);
 	blk_mq_end_request(req, status);
 }
 
@@ -337,6 +350,7 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 	ret = device_add_disk(dev, gd, nvme_cmb_groups);
 	if (ret)
 		goto out_put_disk;
+	nvme_cmb_account_add(&disk->account, gd, win);
 
 	pci_info(win->ctrl->pdev,
 		 "%s: %llu KiB in BAR %u at offset 0x%llx, read by %s (%u bytes in %u ns), written by %s (%u bytes in %u ns)\n",
@@ -371,6 +385,7 @@ out_free_disk:
  */
 void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
 {
+	nvme_cmb_account_del(&disk->account);
 	del_gendisk(disk->gd);
 	/* All requests have ended, but not all that ended them has returned. */
 	blk_mq_quiesce_queue(disk->gd->queue);

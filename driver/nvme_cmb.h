@@ -6,6 +6,7 @@
  *
  *	pci.c		binds to the device, builds all that follows in order
  *	disk.c		blk-mq requests
+ *	account.c	what they cost, for debugfs and tracing
  *	copy.c		the bytes of a request, to and from the window
  *	window.c	the CMB: found, enabled, mapped
  *	ctrl.c		the controller: alive? disabled?
@@ -14,6 +15,9 @@
 #ifndef NVME_CMB_H
 #define NVME_CMB_H
 
+#include <linux/jump_label.h>
+#include <linux/ktime.h>
+#include <linux/mutex.h>
 #include <linux/pci.h>
 
 #include "compat.h"
@@ -98,6 +102,60 @@ size_t nvme_cmb_copy_to(const struct nvme_cmb_window *win, u64 pos,
 			const void *from, size_t len);
 size_t nvme_cmb_copy_zero(const struct nvme_cmb_window *win, u64 pos,
 			  size_t len);
+
+enum nvme_cmb_op {
+	NVME_CMB_READ,
+	NVME_CMB_WRITE,
+	NVME_CMB_ZERO,
+	NVME_CMB_FLUSH,
+	NVME_CMB_OPS
+};
+
+#define NVME_CMB_LATENCIES	36	/* the last is 34 s and more */
+
+/**
+ * struct nvme_cmb_account - what the requests of a disk cost
+ * @mutex: serialises switching it on and off
+ * @dir: its directory in debugfs
+ * @on: whether @of is kept
+ * @of: by operation; written by who serves the disk, read without a lock
+ */
+struct nvme_cmb_account {
+	struct mutex mutex;	/* one switch at a time */
+	struct dentry *dir;
+	bool on;
+	struct {
+		u64 requests;
+		u64 bytes;
+		u64 accesses;
+		u64 latency[NVME_CMB_LATENCIES];
+	} of[NVME_CMB_OPS];
+};
+
+DECLARE_STATIC_KEY_FALSE(nvme_cmb_accounting);
+
+void nvme_cmb_account_init(void);
+void nvme_cmb_account_exit(void);
+void nvme_cmb_account_add(struct nvme_cmb_account *account,
+			  struct gendisk *gd,
+			  const struct nvme_cmb_window *win);
+void nvme_cmb_account_del(struct nvme_cmb_account *account);
+void nvme_cmb_account_end(struct nvme_cmb_account *account,
+			  struct gendisk *gd, struct request *req,
+			  u64 start_ns, u64 accesses,
+			  const struct nvme_cmb_routine *routine);
+
+/**
+ * nvme_cmb_account_begin - a request begins to be served
+ *
+ * Return: the time, or 0 if nobody wants to know.
+ */
+static inline u64 nvme_cmb_account_begin(void)
+{
+	if (static_branch_unlikely(&nvme_cmb_accounting))
+		return ktime_get_ns();
+	return 0;
+}
 
 struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 					unsigned int block_size);

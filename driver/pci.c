@@ -183,7 +183,25 @@ static struct pci_driver nvme_cmb_driver = {
 	.probe		= nvme_cmb_probe,
 	.remove		= nvme_cmb_remove,
 };
-module_pci_driver(nvme_cmb_driver);
+
+static int __init nvme_cmb_init(void)
+{
+	int ret;
+
+	nvme_cmb_account_init();
+	ret = pci_register_driver(&nvme_cmb_driver);
+	if (ret)
+		nvme_cmb_account_exit();
+	return ret;
+}
+module_init(nvme_cmb_init);
+
+static void __exit nvme_cmb_exit(void)
+{
+	pci_unregister_driver(&nvme_cmb_driver);
+	nvme_cmb_account_exit();
+}
+module_exit(nvme_cmb_exit);
 
 MODULE_DESCRIPTION("NVMe Controller Memory Buffer as a block device");
 MODULE_LICENSE("GPL");

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What happens on a disk, for those who want to know: the tracepoint
+ * nvme_cmb:nvme_cmb_transfer, and /sys/kernel/debug/nvme_cmb/<disk>/ with
+ *
+ *	registers	the controller's registers, field by field, also where
+ *			user space may not map a BAR that a driver has
+ *	accounting	1: keep the two below; 0, as at first: clear them
+ *	stats		by operation: requests, bytes, accesses to the window
+ *	latency		by operation: how many requests took so many ns or more,
+ *			but less than twice as many
+ *
+ * Off, all of it costs a request one branch that is patched out.
+ */
+#include <linux/debugfs.h>
+#include <linux/io-64-nonatomic-lo-hi.h>
+#include <linux/nvme.h>
+#include <linux/seq_file.h>
+
+#include "nvme_cmb.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+/* In the specification (1.4, 3.1.21) but not in linux/nvme.h */
+#define NVME_CMB_REG_CMBSTS	0x58
+
+static struct dentry *nvme_cmb_debugfs_root;
+
+/* Counts the disks that keep accounts, and one more for the tracepoint. */
+DEFINE_STATIC_KEY_FALSE(nvme_cmb_accounting);
+
+int nvme_cmb_trace_reg(void)
+{
+	static_branch_inc(&nvme_cmb_accounting);
+	return 0;
+}
+
+void nvme_cmb_trace_unreg(void)
+{
+	static_branch_dec(&nvme_cmb_accounting);
+}
+
+struct nvme_cmb_field {
+	const char *name;
+	unsigned int low, high;
+};
+
+static const struct nvme_cmb_reg {
+	const char *name;
+	unsigned int offset;
+	unsigned int bits;
+	struct nvme_cmb_field fields[16];
+} nvme_cmb_registers[] = {
+	{ "CAP", NVME_REG_CAP, 64, {
+		{ "MQES", 0, 15 }, { "CQR", 16, 16 }, { "AMS", 17, 18 },
+		{ "TO", 24, 31 }, { "DSTRD", 32, 35 }, { "NSSRS", 36, 36 },
+		{ "CSS", 37, 44 }, { "BPS", 45, 45 }, { "MPSMIN", 48, 51 },
+		{ "MPSMAX", 52, 55 }, { "PMRS", 56, 56 }, { "CMBS", 57, 57 },
+	} },
+	{ "VS", NVME_REG_VS, 32, {
+		{ "MJR", 16, 31 }, { "MNR", 8, 15 }, { "TER", 0, 7 },
+	} },
+	{ "CC", NVME_REG_CC, 32, {
+		{ "EN", 0, 0 }, { "CSS", 4, 6 }, { "MPS", 7, 10 },
+		{ "AMS", 11, 13 }, { "SHN", 14, 15 }, { "IOSQES", 16, 19 },
+		{ "IOCQES", 20, 23 },
+	} },
+	{ "CSTS", NVME_REG_CSTS, 32, {
+		{ "RDY", 0, 0 }, { "CFS", 1, 1 }, { "SHST", 2, 3 },
+		{ "NSSRO", 4, 4 }, { "PP", 5, 5 },
+	} },
+	{ "CMBLOC", NVME_REG_CMBLOC, 32, {
+		{ "BIR", 0, 2 }, { "CQMMS", 3, 3 }, { "CQPDS", 4, 4 },
+		{ "CDPMLS", 5, 5 }, { "CDPCILS", 6, 6 }, { "CDMMMS", 7, 7 },
+		{ "CQDA", 8, 8 }, { "OFST", 12, 31 },
+	} },
+	{ "CMBSZ", NVME_REG_CMBSZ, 32, {
+		{ "SQS", 0, 0 }, { "CQS", 1, 1 }, { "LISTS", 2, 2 },
+		{ "RDS", 3, 3 }, { "WDS", 4, 4 }, { "SZU", 8, 11 },
+		{ "SZ", 12, 31 },
+	} },
+	{ "CMBMSC", NVME_REG_CMBMSC, 64, {
+		{ "CRE", 0, 0 }, { "CMSE", 1, 1 }, { "CBA", 12, 63 },
+	} },
+	{ "CMBSTS", NVME_CMB_REG_CMBSTS, 32, {
+		{ "CBAI", 0, 0 },
+	} },
+};
+
+static int nvme_cmb_registers_show(struct seq_file *m, void *unused)
+{
+	const struct nvme_cmb_window *win = m->private;
+	const struct nvme_cmb_field *field;
+	const struct nvme_cmb_reg *reg;
+
+	for (reg = nvme_cmb_registers;
+	     reg < nvme_cmb_registers + ARRAY_SIZE(nvme_cmb_registers); reg++) {
+		void __iomem *addr = win->ctrl->regs + reg->offset;
+		u64 val = reg->bits == 64 ? lo_hi_readq(addr) : readl(addr);
+
+		seq_printf(m, "%-6s 0x%0*llx\n", reg->name, reg->bits / 4, val);
+		for (field = reg->fields; field->name; field++)
+			seq_printf(m, "  %-7s 0x%llx\n", field->name,
+				   (val & GENMASK_ULL(field->high, field->low)) >>
+				   field->low);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(nvme_cmb_registers);
+
+static const char *const nvme_cmb_op_names[NVME_CMB_OPS] = {
+	[NVME_CMB_READ]		= "read",
+	[NVME_CMB_WRITE]	= "write",
+	[NVME_CMB_ZERO]		= "zero",
+	[NVME_CMB_FLUSH]	= "flush",
+};
+
+static int nvme_cmb_stats_show(struct seq_file *m, void *unused)
+{
+	const struct nvme_cmb_account *account = m->private;
+	int op;
+
+	seq_puts(m, "operation requests bytes accesses\n");
+	for (op = 0; op < NVME_CMB_OPS; op++)
+		seq_printf(m, "%s %llu %llu %llu\n", nvme_cmb_op_names[op],
+			   account->of[op].requests, account->of[op].bytes,
+			   account->of[op].accesses);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(nvme_cmb_stats);
+
+static int nvme_cmb_latency_show(struct seq_file *m, void *unused)
+{
+	const struct nvme_cmb_account *account = m->private;
+	int op, i;
+
+	seq_puts(m, "operation from_ns requests\n");
+	for (op = 0; op < NVME_CMB_OPS; op++)
+		for (i = 0; i < NVME_CMB_LATENCIES; i++)
+			if (account->of[op].latency[i])
+				seq_printf(m, "%s %llu %llu\n",
+					   nvme_cmb_op_names[op], BIT_ULL(i),
+					   account->of[op].latency[i]);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(nvme_cmb_latency);
+
+static int nvme_cmb_accounting_get(void *data, u64 *val)
+{
+	const struct nvme_cmb_account *account = data;
+
+	*val = account->on;
+	return 0;
+}
+
+static void nvme_cmb_accounting_switch(struct nvme_cmb_account *account,
+				       bool on)
+{
+	mutex_lock(&account->mutex);
+	if (on && !account->on) {
+		static_branch_inc(&nvme_cmb_accounting);
+	} else if (!on && account->on) {
+		static_branch_dec(&nvme_cmb_accounting);
+		memset(account->of, 0, sizeof(account->of));
+	}
+	account->on = on;
+	mutex_unlock(&account->mutex);
+}
+
+static int nvme_cmb_accounting_set(void *data, u64 val)
+{
+	if (val > 1)
+		return -EINVAL;
+	nvme_cmb_accounting_switch(data, val);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(nvme_cmb_accounting_fops, nvme_cmb_accounting_get,
+			 nvme_cmb_accounting_set, "%llu\n");
+
+/**
+ * nvme_cmb_account_end - enter one request into the accounts
+ * @account: the disk's
+ * @gd: the disk
+ * @req: a request whose bytes have been moved, but that has not ended
+ * @start_ns: what nvme_cmb_account_begin() returned, which was not 0
+ * @accesses: how many accesses to the window it took
+ * @routine: what made them
+ *
+ * Context: any; for one request of a disk at a time.
+ */
+void nvme_cmb_account_end(struct nvme_cmb_account *account,
+			  struct gendisk *gd, struct request *req,
+			  u64 start_ns, u64 accesses,
+			  const struct nvme_cmb_routine *routine)
+{
+	u64 ns = ktime_get_ns() - start_ns;
+	enum nvme_cmb_op op;
+
+	switch (req_op(req)) {
+	case REQ_OP_READ:
+		op = NVME_CMB_READ;
+		break;
+	case REQ_OP_WRITE:
+		op = NVME_CMB_WRITE;
+		break;
+	case REQ_OP_FLUSH:
+		op = NVME_CMB_FLUSH;
+		break;
+	default:
+		op = NVME_CMB_ZERO;
+		break;
+	}
+
+	trace_nvme_cmb_transfer(gd, op, (u64)blk_rq_pos(req) << SECTOR_SHIFT,
+				blk_rq_bytes(req), accesses, ns,
+				routine->name);
+	if (!account->on)
+		return;
+	account->of[op].requests++;
+	account->of[op].bytes += blk_rq_bytes(req);
+	account->of[op].accesses += accesses;
+	account->of[op].latency[min(ilog2(ns | 1), NVME_CMB_LATENCIES - 1)]++;
+}
+
+/**
+ * nvme_cmb_account_add - show a disk in debugfs
+ * @account: the disk's
+ * @gd: the disk
+ * @win: its window
+ *
+ * Nothing depends on debugfs, so that no error of it is one here.
+ *
+ * Context: may sleep.
+ */
+void nvme_cmb_account_add(struct nvme_cmb_account *account,
+			  struct gendisk *gd,
+			  const struct nvme_cmb_window *win)
+{
+	mutex_init(&account->mutex);
+	account->dir = debugfs_create_dir(gd->disk_name, nvme_cmb_debugfs_root);
+	debugfs_create_file("registers", 0400, account->dir, (void *)win,
+			    &nvme_cmb_registers_fops);
+	debugfs_create_file("accounting", 0600, account->dir, account,
+			    &nvme_cmb_accounting_fops);
+	debugfs_create_file("stats", 0400, account->dir, account,
+			    &nvme_cmb_stats_fops);
+	debugfs_create_file("latency", 0400, account->dir, account,
+			    &nvme_cmb_latency_fops);
+}
+
+/**
+ * nvme_cmb_account_del - undo nvme_cmb_account_add()
+ * @account: the disk's
+ *
+ * Context: may sleep; waits for those who are reading.
+ */
+void nvme_cmb_account_del(struct nvme_cmb_account *account)
+{
+	debugfs_remove(account->dir);
+	nvme_cmb_accounting_switch(account, false);
+}
+
+/**
+ * nvme_cmb_account_init - make the directory that the disks appear in
+ */
+void nvme_cmb_account_init(void)
+{
+	nvme_cmb_debugfs_root = debugfs_create_dir(KBUILD_MODNAME, NULL);
+}
+
+/**
+ * nvme_cmb_account_exit - undo nvme_cmb_account_init()
+ */
+void nvme_cmb_account_exit(void)
+{
+	debugfs_remove(nvme_cmb_debugfs_root);
+}

@@ -1,0 +1,94 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What the driver tells of its work: debugfs, and the tracepoint.
+#
+# config: cmb
+
+load lib.bash
+
+DISK=/dev/nvme_cmb0
+DEBUGFS=/sys/kernel/debug/nvme_cmb/nvme_cmb0
+TRACING=/sys/kernel/tracing
+
+setup_file() {
+	load_driver
+}
+
+stat_of() {
+	awk -v op="$1" '$1 == op { print $2, $3, $4 }' $DEBUGFS/stats
+}
+
+register() {
+	awk -v name="$1" '$1 == name { print $2; exit }' $DEBUGFS/registers
+}
+
+@test "registers are shown field by field, as the device has them" {
+	cat $DEBUGFS/registers
+	[ "$(register VS)" = 0x00010400 ]
+	[ "$(register MJR)" = 0x1 ]
+	[ "$(register CMBS)" = 0x1 ]
+	[ "$(register EN)" = 0x0 ]
+	[ "$(register CMBLOC)" = 0x00000062 ]
+	[ "$(register BIR)" = 0x2 ]
+	[ "$(register CMBSZ)" = 0x0001021d ]
+	[ "$(register SZ)" = 0x10 ]
+	[ "$(register SZU)" = 0x2 ]
+	[ "$(register CMBMSC)" = 0x0000000000000001 ]
+	[ "$(register CRE)" = 0x1 ]
+	[ "$(register CBAI)" = 0x0 ]
+}
+
+@test "nothing is counted unless asked for" {
+	[ "$(cat $DEBUGFS/accounting)" = 0 ]
+	dd if=$DISK of=/dev/null bs=4k count=4 iflag=direct status=none
+	[ "$(stat_of read)" = "0 0 0" ]
+}
+
+@test "an aligned request takes one access for each eight bytes" {
+	echo 1 >$DEBUGFS/accounting
+	dd if=$DISK of=/dev/null bs=4k count=3 iflag=direct status=none
+	[ "$(stat_of read)" = "3 12288 1536" ]
+	dd if=/dev/zero of=$DISK bs=64k count=2 oflag=direct status=none
+	[ "$(stat_of write)" = "2 131072 16384" ]
+	blkdiscard --offset 4096 --length 512 $DISK
+	[ "$(stat_of zero)" = "1 512 64" ]
+}
+
+@test "each request is in the histogram of latencies once" {
+	# udev reads a disk that was written to.
+	settle
+	cat $DEBUGFS/stats $DEBUGFS/latency
+	[ "$(awk '$1 == "read" { n += $3 } END { print n }' \
+		$DEBUGFS/latency)" = "$(stat_of read | cut -d' ' -f1)" ]
+	# 4 KiB cannot take less than 1 us, nor did they take more than 16 s.
+	awk '$1 == "read" && ($2 < 512 || $2 > 2 ^ 34) { exit 1 }' \
+		$DEBUGFS/latency
+}
+
+@test "switched off, the accounts are empty again" {
+	echo 0 >$DEBUGFS/accounting
+	[ "$(stat_of read)" = "0 0 0" ]
+	[ "$(wc -l <$DEBUGFS/latency)" -eq 1 ]
+	fails tee $DEBUGFS/accounting <<<2
+}
+
+@test "a traced transfer has its place, length, accesses, time and path" {
+	settle
+	echo >$TRACING/trace
+	echo 1 >$TRACING/events/nvme_cmb/nvme_cmb_transfer/enable
+	dd if=$DISK of=/dev/null bs=4k skip=5 count=1 iflag=direct status=none
+	echo 0 >$TRACING/events/nvme_cmb/nvme_cmb_transfer/enable
+	grep nvme_cmb_transfer $TRACING/trace
+	grep -Eq "nvme_cmb_transfer: $(tr : , </sys/block/nvme_cmb0/dev) read\
+ pos=20480 len=4096 accesses=512 ns=[1-9][0-9]+\
+ path=$(cat /sys/block/nvme_cmb0/cmb/copy_read)" $TRACING/trace
+}
+
+@test "the directory goes with the disk, also while accounts are kept" {
+	echo 1 >$DEBUGFS/accounting
+	unload_driver
+	[ ! -e /sys/kernel/debug/nvme_cmb ]
+	load_driver
+	[ "$(cat $DEBUGFS/accounting)" = 0 ]
+}
