@@ -56,10 +56,11 @@ shell: ## boot a guest and give a prompt in it, with the disk there
 	@$(boot) --interactive -- qemu-configs/guest/shell.sh
 
 check: ## run the tests in guests of all three kernels
+	@bash -c '. qemu-configs/lib.sh && need prove'
 	@$(foreach k,$(kernels),$(debian) module $k &&) $(boot) --accelerator
 	@status=0; for KERNEL in $(kernels); do \
 		export KERNEL QUIET=1; echo "Kernel $$KERNEL"; \
-		prove --failures --comments -j2 --exec tests/run tests/*.bats || status=1; \
+		prove --failures --comments -j2 --exec tests/run tests/*.t tests/*.bats || status=1; \
 	done; exit $$status
 
 lint: ## check the style of all code, with the compiler, sparse, checkpatch, shellcheck

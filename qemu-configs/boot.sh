@@ -133,6 +133,13 @@ start_qemu() {
 		-chardev "stdio,id=terminal,signal=$([[ $interactive ]] && echo off || echo on)"
 		-serial chardev:terminal
 		-serial file:status
+		# QEMU's monitor, in the guest's own hands: who unplugs or traces the
+		# guest is the test that runs in it
+		-chardev "socket,id=monitor,path=monitor,server=on,wait=off"
+		-mon "chardev=monitor,mode=control"
+		-chardev "socket,id=port,path=monitor"
+		-device "virtio-serial-pci,addr=1e.0"
+		-device "virtserialport,chardev=port,name=qmp"
 		-readconfig "$config" "${qemu_args[@]}"
 	)
 	if [[ $interactive ]]; then
