@@ -23,14 +23,14 @@ ifeq ($(filter $(configs),$(CONFIG)),)
 $(error no topology '$(CONFIG)': CONFIG is one of $(configs))
 endif
 
-# run and shell need one kernel, check and lint go through all
+# run, shell and bench need one kernel, check and lint go through all
 kernel  := $(or $(KERNEL),6.12)
 kernels := $(or $(KERNEL),$(kernels))
 
 debian := qemu-configs/debian.sh
 boot   := qemu-configs/boot.sh --kernel $(kernel) --config $(CONFIG)
 
-.PHONY: all modules run shell check lint install modules_install clean clean-cache help
+.PHONY: all modules run shell check lint bench bench-quick bench-compare install modules_install clean clean-cache help
 
 all: modules
 
@@ -66,6 +66,15 @@ check: ## run the tests in guests of all three kernels
 lint: ## check the style of all code, with the compiler, sparse, checkpatch, shellcheck
 	@qemu-configs/lint.sh $(kernels)
 
+bench: ## measure nvme_cmb beside its peers, with table, plots and page in build/bench/
+	@bench/run.sh --kernel $(kernel)
+
+bench-quick: ## the same for the targets only, in a few minutes
+	@bench/run.sh --kernel $(kernel) --quick
+
+bench-compare: ## hold two results side by side: A=before.json B=after.json
+	@bench/compare.sh '$(A)' '$(B)'
+
 clean: ## remove what was built here
 	@rm -rf build
 	@find . -name .git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
@@ -77,5 +86,5 @@ clean-cache: ## remove the kernels and disks that the lab keeps outside the chec
 help: ## list the targets
 	@sed -En 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 	@echo
-	@echo 'Variables: KERNEL=6.1|6.12|sid (run, shell: 6.12; check, lint: all), CONFIG=$(subst $() ,|,$(configs)),'
+	@echo 'Variables: KERNEL=6.1|6.12|sid (run, shell, bench: 6.12; check, lint: all), CONFIG=$(subst $() ,|,$(configs)),'
 	@echo '           QEMU=path of another QEMU, V=1 for all output'

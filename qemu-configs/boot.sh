@@ -16,6 +16,7 @@ Usage: boot.sh [OPTION...] -- COMMAND [ARG...]
   --append WORDS        more for the kernel's command line
   --qemu-arg ARG        one more argument for QEMU; may be repeated
   --deadline SECONDS    for the command (default: 1200)
+  --results FILE        for what the command writes to /dev/ttyS3
   --interactive         COMMAND, by default a shell, gets this terminal and all time
   --accelerator         boot nothing, only say what QEMU would run on
 Environment: QEMU=path of another QEMU, ACCEL=tcg or kvm to overrule the choice,
@@ -30,10 +31,10 @@ configs() {
 # --- what boots --------------------------------------------------------------
 
 parse_options() { # ARG...
-	config=cmb want_kernel=6.12 append='' deadline=1200 interactive='' accelerator='' qemu_args=() command=()
+	config=cmb want_kernel=6.12 append='' deadline=1200 results=null interactive='' accelerator='' qemu_args=() command=()
 	while (($#)); do
 		case $1 in
-		--config | --kernel | --append | --qemu-arg | --deadline)
+		--config | --kernel | --append | --qemu-arg | --deadline | --results)
 			(($# > 1)) || die "$1 needs a value"
 			;;&
 		--config) config=$2 ;;
@@ -41,6 +42,7 @@ parse_options() { # ARG...
 		--append) append=$2 ;;
 		--qemu-arg) qemu_args+=("$2") ;;
 		--deadline) deadline=$2 ;;
+		--results) results=file:$(realpath "$2") ;;
 		--interactive) interactive=1 deadline=0; shift; continue ;;
 		--accelerator) accelerator=1; shift; continue ;;
 		--help) usage; exit ;;
@@ -60,12 +62,12 @@ make_payload() {
 	local lab=payload/lab build=$checkout/build/$release
 	mkdir -p "$lab"
 	cp "$checkout/qemu-configs/guest/init" payload
-	cp -R "$checkout/qemu-configs" "$lab"
-	[[ ! -d $checkout/tests ]] || cp -R "$checkout/tests" "$lab"
+	cp -R "$checkout"/{qemu-configs,tests,bench} "$lab"
 	if [[ -e $build/nvme_cmb.ko ]]; then
 		cp "$build/nvme_cmb.ko" "$lab"
 		cp -R "$build/index" "$lab"
 	fi
+	[[ ! -e $build/baseline/cmb_baseline.ko ]] || cp "$build/baseline/cmb_baseline.ko" "$lab"
 	printf '%s=%q\n' KERNEL "$want_kernel" CONFIG "$(basename "$config" .cfg)" \
 		V "$V" LIVE "$LIVE" TERM "${TERM:-dumb}" >"$lab/environment"
 	[[ ! $interactive ]] || stty size | sed 's/\(.*\) \(.*\)/rows \1 cols \2/' >"$lab/terminal"
@@ -116,7 +118,8 @@ probe_kvm() { # VERDICT-FILE
 
 # --- the guest ---------------------------------------------------------------
 
-# ttyS0 is the kernel's log, ttyS1 the command's terminal, ttyS2 its status
+# ttyS0 is the kernel's log, ttyS1 the command's terminal, ttyS2 its status, ttyS3
+# what it has to say to programs
 start_qemu() {
 	local cpu='-cpu max'
 	[[ $accel != kvm ]] || cpu='-cpu host'
@@ -133,6 +136,7 @@ start_qemu() {
 		-chardev "stdio,id=terminal,signal=$([[ $interactive ]] && echo off || echo on)"
 		-serial chardev:terminal
 		-serial file:status
+		-serial "$results"
 		# QEMU's monitor, in the guest's own hands: who unplugs or traces the
 		# guest is the test that runs in it
 		-chardev "socket,id=monitor,path=monitor,server=on,wait=off"

@@ -73,6 +73,7 @@ watch_phase() {
 package_of() { # COMMAND
 	case $1 in
 	qemu-system-x86_64) echo qemu-system-x86 ;;
+	gnuplot) echo gnuplot-nox ;;
 	mke2fs) echo e2fsprogs ;;
 	modprobe) echo kmod ;;
 	newuidmap) echo uidmap ;;
