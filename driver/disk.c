@@ -85,11 +85,15 @@ static u64 nvme_cmb_transfer(struct nvme_cmb_disk *disk, struct request *req)
 	return accesses;
 }
 
-static u64 nvme_cmb_zero(const struct nvme_cmb_window *win,
-			 struct request *req)
+static u64 nvme_cmb_zero(struct nvme_cmb_disk *disk, struct request *req)
 {
-	return nvme_cmb_copy_zero(win, (u64)blk_rq_pos(req) << SECTOR_SHIFT,
-				  blk_rq_bytes(req));
+	u64 accesses;
+
+	accesses = nvme_cmb_copy_zero(disk->win,
+				      (u64)blk_rq_pos(req) << SECTOR_SHIFT,
+				      blk_rq_bytes(req));
+	nvme_cmb_moved(disk, blk_rq_bytes(req));
+	return accesses;
 }
 
 static void nvme_cmb_serve_one(struct nvme_cmb_disk *disk, struct request *req)
@@ -106,7 +110,7 @@ static void nvme_cmb_serve_one(struct nvme_cmb_disk *disk, struct request *req)
 		break;
 	case REQ_OP_DISCARD:
 	case REQ_OP_WRITE_ZEROES:
-		accesses = nvme_cmb_zero(win, req);
+		accesses = nvme_cmb_zero(disk, req);
 		break;
 	case REQ_OP_FLUSH:
 		/* No cache stands before a CMB: nothing but to see it live. */
@@ -135,7 +139,7 @@ static struct request *nvme_cmb_next(struct nvme_cmb_disk *disk)
 	if (req)
 		list_del_init(&req->queuelist);
 	else
-		disk->busy = false;
+		WRITE_ONCE(disk->busy, false);
 	spin_unlock(&disk->lock);
 	return req;
 }
@@ -156,7 +160,7 @@ static void nvme_cmb_serve(struct nvme_cmb_disk *disk)
 		nvme_cmb_serve_one(disk, req);
 		if (time_after(jiffies, end)) {
 			/* Others have had enough of this task's time. */
-			queue_work(system_unbound_wq, &disk->work);
+			kblockd_schedule_work(&disk->work);
 			return;
 		}
 	}
@@ -201,7 +205,7 @@ static blk_status_t nvme_cmb_queue_rq(struct blk_mq_hw_ctx *hctx,
 	spin_lock(&disk->lock);
 	list_add_tail(&bd->rq->queuelist, &disk->pending);
 	busy = disk->busy;
-	disk->busy = true;
+	WRITE_ONCE(disk->busy, true);
 	spin_unlock(&disk->lock);
 
 	if (!busy)
