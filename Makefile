@@ -84,7 +84,7 @@ clean-cache: ## remove the kernels and disks that the lab keeps outside the chec
 	@$(debian) clean-cache
 
 help: ## list the targets
-	@sed -En 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -En 's/^([a-z_-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 	@echo
 	@echo 'Variables: KERNEL=6.1|6.12|sid (run, shell, bench: 6.12; check, lint: all), CONFIG=$(subst $() ,|,$(configs)),'
 	@echo '           QEMU=path of another QEMU, V=1 for all output'

@@ -164,12 +164,13 @@ use_kernel() { # KERNEL
 	kernel=$(item "${recipe[@]}")
 }
 
-# Build in a copy, so that kernels do not share objects. Times are kept, so that
-# make sees what changed.
+# Build in a copy of the sources, so that kernels share no objects, nor those of a
+# plain "make". Times are kept, so that make sees what changed.
 build_module() { # ARG...
 	local build=$checkout/build/$release
-	mkdir -p "$build"
-	cp -Rp "$checkout/Kbuild" "$checkout/driver" "$build"
+	mkdir -p "$build/driver"
+	cp -p "$checkout/Kbuild" "$build"
+	cp -p "$checkout"/driver/*.[ch] "$build/driver"
 	as_root build_in_root "$root" "$release" "$build" "$@"
 	[[ $build/index -nt $build/nvme_cmb.ko ]] ||
 		as_root index_module "$root" "$release" "$build"
