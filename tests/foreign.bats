@@ -96,6 +96,22 @@ declines() {
 	done
 }
 
+@test "a controller of another id is left alone until new_id names it" {
+	local function
+	function=$(function_of 8086:5845)
+	unbind "$function"
+	echo "$function" >"$SYS_PCI/drivers/nvme_cmb/bind" || true
+	[ ! -e "$SYS_PCI/devices/$function/driver" ]
+	echo 8086 5845 >"$SYS_PCI/drivers/nvme_cmb/new_id"
+	bound nvme_cmb "$function"
+	settle
+	[ "$(blockdev --getsize64 "/dev/$(disk_of "$function")")" -eq 2097152 ]
+	ends_hold_data "/dev/$(disk_of "$function")"
+	echo 8086 5845 >"$SYS_PCI/drivers/nvme_cmb/remove_id"
+	unbind "$function"
+	unbind "$(controller)"
+}
+
 @test "a controller whose registers read all-ones is declined" {
 	declines "no controller answers, VS reads 0xffffffff" \
 		$CAP=0xffffffff $((CAP + 4))=0xffffffff $VS=0xffffffff \
