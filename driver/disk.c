@@ -181,7 +181,7 @@ static void nvme_cmb_work(struct work_struct *work)
 static void nvme_cmb_spin(struct nvme_cmb_disk *disk, struct request *req)
 {
 	u64 wait_ns = div_u64((u64)blk_rq_bytes(req) * disk->win->read_ps,
-			      1000 * NVME_CMB_ACCESS);
+			      1000 * disk->win->read->width);
 	u64 end_ns;
 
 	if (wait_ns > NVME_CMB_SPIN_NS)

@@ -14,6 +14,10 @@ setup_file() {
 	modprobe -r nvme_cmb
 }
 
+width() { # ROUTINE
+	if [ "$1" = memcpy_io ]; then echo 4; else echo 8; fi
+}
+
 @test "a routine that does not exist refuses to load" {
 	local name
 	for name in "" x loops movsb LOOP "loop movsq"; do
@@ -30,6 +34,7 @@ setup_file() {
 		[ "$(cat /sys/module/nvme_cmb/parameters/copy)" = $name ]
 		[ "$(cat $CMB/copy_read)" = $name ]
 		[ "$(cat $CMB/copy_write)" = $name ]
+		dmesg | tail -n 1 | grep -F "read by $name ($(width $name) bytes in"
 		fio_verify $DISK 512 4k 1m
 		zeroes_a_hole $DISK blkdiscard
 		unload_driver
