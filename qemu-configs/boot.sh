@@ -121,15 +121,17 @@ probe_kvm() { # VERDICT-FILE
 # ttyS0 is the kernel's log, ttyS1 the command's terminal, ttyS2 its status, ttyS3
 # what it has to say to programs
 start_qemu() {
-	local cpu='-cpu max'
-	[[ $accel != kvm ]] || cpu='-cpu host'
+	# TCG has CPUs run into instructions that Linux is patching, which it does
+	# most while it boots: pid1.sh starts the others after that
+	local cpu='-cpu max' boot_cpus=maxcpus=1
+	[[ $accel != kvm ]] || cpu='-cpu host' boot_cpus=''
 	[[ $accel != tcg ]] || accel=tcg,thread=multi
 	# shellcheck disable=SC2206 # two words
 	local arguments=(
 		-name nvme_cmb -M "q35,sata=off" -accel "$accel" $cpu -smp 2 -m 1G
 		-nodefaults -display none -no-reboot
 		-kernel "$kernel/vmlinuz" -initrd initramfs.cpio
-		-append "console=ttyS0 quiet loglevel=7 panic=-1 rdinit=/init $append"
+		-append "console=ttyS0 $boot_cpus quiet loglevel=7 panic=-1 rdinit=/init $append"
 		-drive "if=virtio,format=raw,file=$disk,snapshot=on"
 		-drive "if=virtio,format=raw,file=$kernel/modules.img,snapshot=on"
 		-serial file:console.log

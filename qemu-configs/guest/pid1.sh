@@ -19,6 +19,11 @@ mount -t tracefs tracefs /sys/kernel/tracing
 ln -sfT /proc/self/fd /dev/fd
 echo nvme-cmb >/proc/sys/kernel/hostname
 
+# boot.sh has Linux boot on one CPU
+for cpu in /sys/devices/system/cpu/cpu[1-9]*/online; do
+	[[ ! -e $cpu ]] || echo 1 >"$cpu"
+done
+
 cd /run/lab || exit
 set -a
 # shellcheck source=/dev/null # written by boot.sh
