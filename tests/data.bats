@@ -106,20 +106,25 @@ setup_file() {
 	echo "write through" >$QUEUE/write_cache
 }
 
+# udev reads a partition that was written to, and no table is read anew while one
+# is open. It holds a lock on the disk meanwhile, and leaves a locked disk alone.
+rescan() {
+	flock $DISK blockdev --rereadpt $DISK
+	settle
+}
+
 @test "a partition table outlives a rescan" {
 	printf '%s\n' 'label: gpt' 'size=4MiB' 'size=8MiB' |
-		sfdisk --quiet --wipe always $DISK
+		sfdisk --quiet --lock --wipe always $DISK
 	settle
 	pattern part2 8192 | dd of=${DISK}p2 bs=4k oflag=direct iflag=fullblock \
 		status=none
-	blockdev --rereadpt $DISK
-	settle
+	rescan
 	[ "$(blockdev --getsize64 ${DISK}p1)" -eq $((4 * MIB)) ]
 	[ "$(blockdev --getsize64 ${DISK}p2)" -eq $((8 * MIB)) ]
 	cmp -n 8192 <(pattern part2 8192) ${DISK}p2
 	wipefs --quiet --all $DISK
-	blockdev --rereadpt $DISK
-	settle
+	rescan
 	[ ! -e ${DISK}p1 ]
 }
 
