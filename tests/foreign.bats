@@ -31,10 +31,6 @@ setup_file() {
 		>"$BATS_FILE_TMPDIR/home"
 }
 
-controller() {
-	controllers | head -n 1
-}
-
 bar0() {
 	awk 'NR == 1 { print $1 }' "$SYS_PCI/devices/$(controller)/resource"
 }

@@ -15,10 +15,6 @@ setup_file() {
 	modprobe nvme_cmb
 }
 
-controller() {
-	controllers | head -n 1
-}
-
 # register OFFSET [BITS [VALUE]]: read it, or write it, while nobody has it.
 register() {
 	local base

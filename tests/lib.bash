@@ -49,6 +49,11 @@ controllers() {
 	done
 }
 
+# controller: the first of them, where a topology has but one under test.
+controller() {
+	controllers | head -n 1
+}
+
 # function_of VENDOR:DEVICE: where that PCI device sits.
 function_of() {
 	lspci -Dnd "$1" | awk 'NR == 1 { print $1 }'

@@ -13,10 +13,6 @@ setup_file() {
 	load_driver
 }
 
-controller() {
-	controllers | head -n 1
-}
-
 # Reads and writes that fail when the disk goes, and stop when $1 is gone.
 keep_busy() {
 	while [ -e "$1" ]; do

@@ -7,10 +7,6 @@
 
 load lib.bash
 
-controller() {
-	controllers | head -n 1
-}
-
 @test "it is declined with one line" {
 	modprobe nvme_cmb
 	fails bind nvme_cmb "$(controller)"

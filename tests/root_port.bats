@@ -7,10 +7,6 @@
 
 load lib.bash
 
-controller() {
-	controllers | head -n 1
-}
-
 @test "the disk is there and holds data" {
 	load_driver
 	ends_hold_data /dev/nvme_cmb0
