@@ -20,7 +20,7 @@ Usage: boot.sh [OPTION...] -- COMMAND [ARG...]
   --interactive         COMMAND, by default a shell, gets this terminal and all time
   --accelerator         boot nothing, only say what QEMU would run on
 Environment: QEMU=path of another QEMU, ACCEL=tcg or kvm to overrule the choice,
-V=1 for all output, NVME_CMB_CACHE=directory.
+V=1 for all output, FULL=1 for tests to do all they can, NVME_CMB_CACHE=directory.
 EOF
 }
 
@@ -64,12 +64,12 @@ make_payload() {
 	cp "$checkout/qemu-configs/guest/init" payload
 	cp -R "$checkout"/{qemu-configs,tests,bench} "$lab"
 	if [[ -e $build/nvme_cmb.ko ]]; then
-		cp "$build/nvme_cmb.ko" "$lab"
+		cp "$build"/nvme_cmb*.ko "$lab"
 		cp -R "$build/index" "$lab"
 	fi
 	[[ ! -e $build/baseline/cmb_baseline.ko ]] || cp "$build/baseline/cmb_baseline.ko" "$lab"
 	printf '%s=%q\n' KERNEL "$want_kernel" CONFIG "$(basename "$config" .cfg)" \
-		V "$V" LIVE "$LIVE" TERM "${TERM:-dumb}" >"$lab/environment"
+		FULL "${FULL-}" V "$V" LIVE "$LIVE" TERM "${TERM:-dumb}" >"$lab/environment"
 	[[ ! $interactive ]] || stty size | sed 's/\(.*\) \(.*\)/rows \1 cols \2/' >"$lab/terminal"
 	{ echo '#!/bin/bash' && printf '%q ' exec "${command[@]}" && echo; } >"$lab/command"
 	chmod +x "$lab/command"

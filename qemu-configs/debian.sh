@@ -168,11 +168,11 @@ use_kernel() { # KERNEL
 # plain "make". Times are kept, so that make sees what changed.
 build_module() { # ARG...
 	local build=$checkout/build/$release
-	mkdir -p "$build/driver"
+	mkdir -p "$build"
 	cp -p "$checkout/Kbuild" "$build"
-	cp -p "$checkout"/driver/*.[ch] "$build/driver"
+	(cd "$checkout" && find driver -name '*.[ch]' | cpio -pdmu --quiet "$build")
 	as_root build_in_root "$root" "$release" "$build" "$@"
-	[[ $build/index -nt $build/nvme_cmb.ko ]] ||
+	[[ -e $build/index && ! $(find "$build"/*.ko -newer "$build/index") ]] ||
 		as_root index_module "$root" "$release" "$build"
 }
 
@@ -188,7 +188,8 @@ build_in_root() { # ROOT RELEASE BUILD ARG...
 }
 
 # depmod reads every module, so it is run here and not in an emulated guest: for a
-# modules directory with nvme_cmb.ko among the updates.
+# modules directory with nvme_cmb.ko among the updates, and nvme_cmb_kunit.ko where
+# the kernel has KUnit.
 index_module() { # ROOT RELEASE BUILD
 	local modules=$1/usr/lib/modules/$2 tree=$1/tmp/lib/modules/$2
 	mount -t tmpfs tmpfs "$1/tmp"
@@ -196,7 +197,7 @@ index_module() { # ROOT RELEASE BUILD
 	mkdir -p "$tree"/{kernel,updates}
 	cp "$modules"/modules.{order,builtin*} "$tree"
 	mount --bind "$modules/kernel" "$tree/kernel"
-	cp "$3/nvme_cmb.ko" "$tree/updates"
+	cp "$3"/nvme_cmb*.ko "$tree/updates"
 	chroot "$1" /sbin/depmod -b /tmp "$2"
 	mkdir -p "$3/index"
 	cp "$tree"/modules.* "$3/index"

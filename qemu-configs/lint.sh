@@ -7,7 +7,7 @@
 
 # shellcheck source=qemu-configs/debian.sh
 . "${BASH_SOURCE%/*}/debian.sh"
-shopt -s extglob
+shopt -s extglob nullglob
 
 # Debian has checkpatch only inside of its kernel source package
 make_checkpatch() { # DIRECTORY
@@ -31,7 +31,7 @@ check_driver() {
 	checkpatch=$(item checkpatch make_checkpatch)
 	cd "$checkout"
 	run() { "$checkpatch/checkpatch.pl" --strict --no-tree --terse --show-types "$@"; }
-	run -f driver/!(compat|trace).[ch]
+	run -f driver/!(compat|trace).[ch] driver/tests/*.c
 	# the one file that is there to ask for the kernel's version
 	run --ignore LINUX_VERSION_CODE,CONSTANT_COMPARISON -f driver/compat.h
 	# and the one that is written in macros, laid out as all trace headers are

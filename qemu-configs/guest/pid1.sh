@@ -30,11 +30,11 @@ set -a
 . ./environment
 set +a
 
-# The module goes where "make modules_install" would put it, so that modprobe
-# and udev find it by its aliases
+# The modules go where "make modules_install" would put them, so that modprobe
+# and udev find them by their aliases
 if [[ -e nvme_cmb.ko ]]; then
 	mkdir -p "/lib/modules/$(uname -r)/updates"
-	mv nvme_cmb.ko "/lib/modules/$(uname -r)/updates"
+	mv nvme_cmb*.ko "/lib/modules/$(uname -r)/updates"
 	mv index/* "/lib/modules/$(uname -r)"
 fi
 
