@@ -8,7 +8,7 @@
  * memcpy_toio() do not promise that (x86: four bytes), nor does memset_io().
  *
  * The __raw accessors are right here: bytes have no endianness, and one
- * nvme_cmb_ctrl_alive() per request orders the whole.
+ * nvme_cmb_ctrl_alive() after each stretch orders the whole.
  */
 #include <linux/io.h>
 #include <linux/ktime.h>
@@ -164,6 +164,26 @@ static unsigned int nvme_cmb_measure(const struct nvme_cmb_window *win,
 	return div_u64(best_ns * 1000, len / routine->width);
 }
 
+/*
+ * What the stretch holds, and no invention: the controller answered before and
+ * after, and there was no time between for a silence worth the name.
+ */
+static int nvme_cmb_snapshot(const struct nvme_cmb_window *win, void *buf,
+			     size_t len)
+{
+	unsigned long start;
+
+	do {
+		start = jiffies;
+		if (!nvme_cmb_ctrl_alive(win->ctrl))
+			return -ENODEV;
+		nvme_cmb_loop_read(buf, win->base, len);
+		if (!nvme_cmb_ctrl_alive(win->ctrl))
+			return -ENODEV;
+	} while (!nvme_cmb_is_fresh(start));
+	return 0;
+}
+
 /**
  * nvme_cmb_copy_choose - find the cheapest routine, and what it costs
  * @win: a mapped window; its copying fields are set
@@ -179,11 +199,12 @@ static unsigned int nvme_cmb_measure(const struct nvme_cmb_window *win,
 int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 			 const struct nvme_cmb_routine *only)
 {
-	unsigned int worst_ns;
+	const struct nvme_cmb_routine *routine;
 	size_t len = NVME_CMB_MEASURE_LEN;
+	unsigned int ps, worst_ns;
 	u64 start_ns;
 	void *buf;
-	int i;
+	int ret, i;
 
 	buf = kmalloc(len, GFP_KERNEL);
 	if (!buf)
@@ -199,18 +220,10 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 	if (ktime_get_ns() - start_ns > NSEC_PER_USEC)
 		len /= 8;
 
-	nvme_cmb_loop_read(buf, win->base, len);
-	if (!nvme_cmb_ctrl_alive(win->ctrl)) {
-		kfree(buf);
-		return -ENODEV;
-	}
-
 	win->read = NULL;
 	win->write = NULL;
 	for (i = 0; i < ARRAY_SIZE(nvme_cmb_routines); i++) {
-		const struct nvme_cmb_routine *routine = &nvme_cmb_routines[i];
-		unsigned int ps;
-
+		routine = &nvme_cmb_routines[i];
 		if (only && routine != only)
 			continue;
 		ps = nvme_cmb_measure(win, routine, false, buf, len);
@@ -219,6 +232,15 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 			win->read = routine;
 			win->read_ps = ps;
 		}
+	}
+
+	ret = nvme_cmb_snapshot(win, buf, len);
+	if (ret)
+		goto out_free_buf;
+	for (i = 0; i < ARRAY_SIZE(nvme_cmb_routines); i++) {
+		routine = &nvme_cmb_routines[i];
+		if (only && routine != only)
+			continue;
 		ps = nvme_cmb_measure(win, routine, true, buf, len);
 		if (!win->write ||
 		    ps * win->write->width < win->write_ps * routine->width) {
@@ -226,12 +248,15 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 			win->write_ps = ps;
 		}
 	}
-	kfree(buf);
+	if (!nvme_cmb_ctrl_alive(win->ctrl))
+		ret = -ENODEV;
 
 	worst_ns = max(win->read_ps, win->write_ps) / 1000 + 1;
 	/* With an access half as wide it takes twice as long, which will do. */
 	win->stretch = max(NVME_CMB_STRETCH_NS / worst_ns, 1) * NVME_CMB_ACCESS;
-	return 0;
+out_free_buf:
+	kfree(buf);
+	return ret;
 }
 
 /* How much of @len can go by single bytes until @addr is aligned. */
@@ -240,9 +265,22 @@ static size_t nvme_cmb_head(const void __iomem *addr, size_t len)
 	return min_t(size_t, len, -(unsigned long)addr % NVME_CMB_ACCESS);
 }
 
-static size_t nvme_cmb_read(const struct nvme_cmb_window *win, void *to,
-			    const void __iomem *from, size_t len)
+/**
+ * nvme_cmb_copy_from - copy out of the window
+ * @win: the window
+ * @to: where to, at any alignment
+ * @pos: where from; @pos + @len lies inside the window
+ * @len: how much; the CPU is held for as long
+ *
+ * What was read is worth nothing until nvme_cmb_ctrl_alive() says so.
+ *
+ * Context: any.
+ * Return: how many accesses to the window it took.
+ */
+size_t nvme_cmb_copy_from(const struct nvme_cmb_window *win, void *to, u64 pos,
+			  size_t len)
 {
+	const void __iomem *from = win->base + pos;
 	size_t head = nvme_cmb_head(from, len);
 	size_t body = round_down(len - head, NVME_CMB_ACCESS);
 	size_t tail = len - head - body;
@@ -258,9 +296,22 @@ static size_t nvme_cmb_read(const struct nvme_cmb_window *win, void *to,
 	return head + body / win->read->width + tail;
 }
 
-static size_t nvme_cmb_write(const struct nvme_cmb_window *win,
-			     void __iomem *to, const void *from, size_t len)
+/**
+ * nvme_cmb_copy_to - copy into the window
+ * @win: the window
+ * @pos: where to; @pos + @len lies inside the window
+ * @from: where from, at any alignment
+ * @len: how much; the CPU is held for as long
+ *
+ * The writes have landed once nvme_cmb_ctrl_alive() says so.
+ *
+ * Context: any.
+ * Return: how many accesses to the window it took.
+ */
+size_t nvme_cmb_copy_to(const struct nvme_cmb_window *win, u64 pos,
+			const void *from, size_t len)
 {
+	void __iomem *to = win->base + pos;
 	size_t head = nvme_cmb_head(to, len);
 	size_t body = round_down(len - head, NVME_CMB_ACCESS);
 	size_t tail = len - head - body;
@@ -277,86 +328,19 @@ static size_t nvme_cmb_write(const struct nvme_cmb_window *win,
 }
 
 /**
- * nvme_cmb_copy_from - copy out of the window
- * @win: the window
- * @to: where to, at any alignment
- * @pos: where from; @pos + @len lies inside the window
- * @len: how much
- *
- * What was read is worth nothing until nvme_cmb_ctrl_alive() says so.
- *
- * Context: may sleep, and does so after each @win->stretch.
- * Return: how many accesses to the window it took.
- */
-size_t nvme_cmb_copy_from(const struct nvme_cmb_window *win, void *to, u64 pos,
-			  size_t len)
-{
-	size_t accesses = 0;
-
-	for (;;) {
-		size_t part = min_t(size_t, len, win->stretch);
-
-		accesses += nvme_cmb_read(win, to, win->base + pos, part);
-		to += part;
-		len -= part;
-		if (!len)
-			return accesses;
-		pos += part;
-		cond_resched();
-	}
-}
-
-/**
- * nvme_cmb_copy_to - copy into the window
- * @win: the window
- * @pos: where to; @pos + @len lies inside the window
- * @from: where from, at any alignment
- * @len: how much
- *
- * The writes have landed once nvme_cmb_ctrl_alive() says so.
- *
- * Context: may sleep, and does so after each @win->stretch.
- * Return: how many accesses to the window it took.
- */
-size_t nvme_cmb_copy_to(const struct nvme_cmb_window *win, u64 pos,
-			const void *from, size_t len)
-{
-	size_t accesses = 0;
-
-	for (;;) {
-		size_t part = min_t(size_t, len, win->stretch);
-
-		accesses += nvme_cmb_write(win, win->base + pos, from, part);
-		from += part;
-		len -= part;
-		if (!len)
-			return accesses;
-		pos += part;
-		cond_resched();
-	}
-}
-
-/**
  * nvme_cmb_copy_zero - write zeros into the window
  * @win: the window
  * @pos: where to, a multiple of NVME_CMB_ACCESS; @pos + @len lies inside
- * @len: how much, a multiple of NVME_CMB_ACCESS
+ * @len: how much, a multiple of NVME_CMB_ACCESS; the CPU is held for as long
  *
- * Context: may sleep, and does so after each @win->stretch.
+ * The zeros have landed once nvme_cmb_ctrl_alive() says so.
+ *
+ * Context: any.
  * Return: how many accesses to the window it took.
  */
 size_t nvme_cmb_copy_zero(const struct nvme_cmb_window *win, u64 pos,
 			  size_t len)
 {
-	size_t accesses = len / NVME_CMB_ACCESS;
-
-	while (len) {
-		size_t part = min_t(size_t, len, win->stretch);
-
-		win->write->zero(win->base + pos, part);
-		pos += part;
-		len -= part;
-		cond_resched();
-	}
-	return accesses;
+	win->write->zero(win->base + pos, len);
+	return len / NVME_CMB_ACCESS;
 }

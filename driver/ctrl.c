@@ -71,6 +71,22 @@ bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl)
 }
 
 /**
+ * nvme_cmb_ctrl_present - is there still a device at all?
+ * @ctrl: the controller, which does not answer
+ *
+ * A device whose memory does not answer may be in a reset, or have its decoders
+ * switched off; one whose configuration space does not is unplugged or without
+ * power.
+ *
+ * Context: any.
+ * Return: true if its configuration space answers.
+ */
+bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl)
+{
+	return pci_device_is_present(ctrl->pdev);
+}
+
+/**
  * nvme_cmb_ctrl_disable - take the controller out of its last owner's hands
  * @ctrl: the controller
  *
@@ -94,8 +110,10 @@ int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl)
 	ret = readl_poll_timeout(ctrl->regs + NVME_REG_CSTS, csts,
 				 !(csts & NVME_CSTS_RDY) || csts == U32_MAX,
 				 100, timeout_us);
-	if (!nvme_cmb_ctrl_alive(ctrl))
-		ret = -ENODEV;
+	if (!nvme_cmb_ctrl_alive(ctrl)) {
+		pci_err(ctrl->pdev, "no controller answers any more\n");
+		return -ENODEV;
+	}
 	if (ret)
 		pci_err(ctrl->pdev, "not disabled after %llu ms: CSTS 0x%08x\n",
 			timeout_us / USEC_PER_MSEC, csts);

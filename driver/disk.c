@@ -20,6 +20,12 @@ static DEFINE_IDA(nvme_cmb_ida);
 /* A wake-up takes longer than this, so that waiting is cheaper than sleeping. */
 #define NVME_CMB_SPIN_NS	(32 * NSEC_PER_USEC)
 
+/*
+ * FAILED: requests fail until the window is found intact again, which each of them
+ * tries. GONE: the device has left its slot, and no other in it can be this one.
+ */
+enum { NVME_CMB_FAILED, NVME_CMB_GONE };
+
 /**
  * struct nvme_cmb_disk - one gendisk over one window
  * @win: the window; valid until nvme_cmb_disk_del() returns
@@ -30,7 +36,10 @@ static DEFINE_IDA(nvme_cmb_ida);
  * @pending: requests that wait for the window
  * @busy: someone is serving, and will look at @pending again
  * @moved: bytes since the last scheduling point; belongs to who is serving
+ * @seen: when the controller was last seen alive, in jiffies; likewise
  * @work: serves on when a task has served others for long enough
+ * @state: NVME_CMB_FAILED and NVME_CMB_GONE, as bits
+ * @gone: tells the block layer that the disk is gone
  * @account: what it all cost; belongs to who is serving
  */
 struct nvme_cmb_disk {
@@ -43,7 +52,11 @@ struct nvme_cmb_disk {
 	struct list_head pending;
 	bool busy;
 	unsigned int moved;
+	unsigned long seen;
 	struct work_struct work;
+
+	unsigned long state;
+	struct work_struct gone;
 
 	struct nvme_cmb_account account;
 };
@@ -61,67 +74,158 @@ static void nvme_cmb_moved(struct nvme_cmb_disk *disk, unsigned int len)
 	cond_resched();
 }
 
-static u64 nvme_cmb_transfer(struct nvme_cmb_disk *disk, struct request *req)
+/*
+ * The controller does not answer, or is not the same. Requests fail from here on. The
+ * next one that finds the controller answering, with all registers as they were at
+ * probe, ends that. If the device itself is gone, so is the disk, at once and for
+ * good.
+ */
+static void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk)
 {
-	const struct nvme_cmb_window *win = disk->win;
-	u64 pos = (u64)blk_rq_pos(req) << SECTOR_SHIFT;
-	struct req_iterator iter;
-	struct bio_vec bvec;
+	const struct nvme_cmb_ctrl *ctrl = disk->win->ctrl;
+
+	if (!test_and_set_bit(NVME_CMB_FAILED, &disk->state))
+		pci_err(ctrl->pdev, "%s: the controller stopped answering, requests fail\n",
+			disk->gd->disk_name);
+	if (!nvme_cmb_ctrl_present(ctrl) &&
+	    !test_and_set_bit(NVME_CMB_GONE, &disk->state)) {
+		pci_err(ctrl->pdev, "%s: the device is gone\n",
+			disk->gd->disk_name);
+		schedule_work(&disk->gone);
+	}
+}
+
+static void nvme_cmb_gone(struct work_struct *work)
+{
+	struct nvme_cmb_disk *disk = container_of(work, struct nvme_cmb_disk,
+						  gone);
+
+	blk_mark_disk_dead(disk->gd);
+}
+
+/* After a copy: was it one? */
+static bool nvme_cmb_see(struct nvme_cmb_disk *disk)
+{
+	if (!nvme_cmb_ctrl_alive(disk->win->ctrl)) {
+		nvme_cmb_disk_fail(disk);
+		return false;
+	}
+	disk->seen = jiffies;
+	return true;
+}
+
+/* Before a copy: has the controller been seen alive only now? */
+static bool nvme_cmb_ready(struct nvme_cmb_disk *disk)
+{
+	if (test_bit(NVME_CMB_GONE, &disk->state))
+		return false;
+	if (!test_bit(NVME_CMB_FAILED, &disk->state))
+		return nvme_cmb_is_fresh(disk->seen) || nvme_cmb_see(disk);
+
+	if (!nvme_cmb_window_intact(disk->win)) {
+		nvme_cmb_disk_fail(disk);
+		return false;
+	}
+	pci_info(disk->win->ctrl->pdev, "%s: the controller answers again\n",
+		 disk->gd->disk_name);
+	disk->seen = jiffies;
+	clear_bit(NVME_CMB_FAILED, &disk->state);
+	return true;
+}
+
+/* Copy @len bytes of @req between @pos and where @iter stands, and move that on. */
+static u64 nvme_cmb_copy(const struct nvme_cmb_window *win, struct request *req,
+			 struct req_iterator *iter, u64 pos, size_t len)
+{
 	u64 accesses = 0;
 
-	rq_for_each_segment(bvec, req, iter) {
+	if (req_op(req) != REQ_OP_READ && req_op(req) != REQ_OP_WRITE)
+		return nvme_cmb_copy_zero(win, pos, len);
+
+	while (len) {
+		struct bio_vec bvec = bio_iter_iovec(iter->bio, iter->iter);
+		size_t part = min_t(size_t, len, bvec.bv_len);
 		void *buf = bvec_kmap_local(&bvec);
 
-		if (rq_data_dir(req) == WRITE)
-			accesses += nvme_cmb_copy_to(win, pos, buf,
-						     bvec.bv_len);
+		if (req_op(req) == REQ_OP_READ)
+			accesses += nvme_cmb_copy_from(win, buf, pos, part);
 		else
-			accesses += nvme_cmb_copy_from(win, buf, pos,
-						       bvec.bv_len);
+			accesses += nvme_cmb_copy_to(win, pos, buf, part);
 		kunmap_local(buf);
-		pos += bvec.bv_len;
-		nvme_cmb_moved(disk, bvec.bv_len);
+		pos += part;
+		len -= part;
+
+		bio_advance_iter_single(iter->bio, &iter->iter, part);
+		if (!iter->iter.bi_size && iter->bio->bi_next) {
+			iter->bio = iter->bio->bi_next;
+			iter->iter = iter->bio->bi_iter;
+		}
 	}
 	return accesses;
 }
 
-static u64 nvme_cmb_zero(struct nvme_cmb_disk *disk, struct request *req)
+/*
+ * Stretch by stretch, each between two sights of the controller. A stretch that took
+ * so long that a silence may hide in it is copied again, in halves: who interrupted
+ * this copy would do the same to one as long.
+ */
+static blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk,
+				      struct request *req, u64 *accesses)
 {
-	u64 accesses;
+	struct req_iterator iter = {
+		.bio	= req->bio,
+		.iter	= req->bio->bi_iter,
+	};
+	u64 pos = (u64)blk_rq_pos(req) << SECTOR_SHIFT;
+	size_t stretch = disk->win->stretch;
+	size_t left = blk_rq_bytes(req);
 
-	accesses = nvme_cmb_copy_zero(disk->win,
-				      (u64)blk_rq_pos(req) << SECTOR_SHIFT,
-				      blk_rq_bytes(req));
-	nvme_cmb_moved(disk, blk_rq_bytes(req));
-	return accesses;
+	while (left) {
+		size_t len = min(left, stretch);
+		struct req_iterator begin = iter;
+		unsigned long seen;
+
+		if (!nvme_cmb_ready(disk))
+			return BLK_STS_IOERR;
+		seen = disk->seen;
+		*accesses += nvme_cmb_copy(disk->win, req, &iter, pos, len);
+		if (!nvme_cmb_see(disk))
+			return BLK_STS_IOERR;
+		if (nvme_cmb_is_fresh(seen) || len == NVME_CMB_ACCESS) {
+			pos += len;
+			left -= len;
+		} else {
+			iter = begin;
+			stretch = round_up(len / 2, NVME_CMB_ACCESS);
+		}
+		nvme_cmb_moved(disk, len);
+	}
+	return BLK_STS_OK;
 }
 
 static void nvme_cmb_serve_one(struct nvme_cmb_disk *disk, struct request *req)
 {
 	const struct nvme_cmb_window *win = disk->win;
 	u64 start_ns = nvme_cmb_account_begin();
-	blk_status_t status = BLK_STS_OK;
 	u64 accesses = 0;
+	blk_status_t status;
 
 	switch (req_op(req)) {
 	case REQ_OP_READ:
 	case REQ_OP_WRITE:
-		accesses = nvme_cmb_transfer(disk, req);
-		break;
 	case REQ_OP_DISCARD:
 	case REQ_OP_WRITE_ZEROES:
-		accesses = nvme_cmb_zero(disk, req);
+		status = nvme_cmb_transfer(disk, req, &accesses);
 		break;
 	case REQ_OP_FLUSH:
 		/* No cache stands before a CMB: nothing but to see it live. */
+		status = nvme_cmb_ready(disk) ? BLK_STS_OK : BLK_STS_IOERR;
 		break;
 	default:
 		status = BLK_STS_NOTSUPP;
 		break;
 	}
 
-	if (!nvme_cmb_ctrl_alive(win->ctrl))
-		status = BLK_STS_IOERR;
 	if (start_ns)
 		nvme_cmb_account_end(&disk->account, disk->gd, req, start_ns,
 				     accesses, req_op(req) == REQ_OP_READ ?
@@ -324,6 +428,7 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 	spin_lock_init(&disk->lock);
 	INIT_LIST_HEAD(&disk->pending);
 	INIT_WORK(&disk->work, nvme_cmb_work);
+	INIT_WORK(&disk->gone, nvme_cmb_gone);
 
 	disk->index = ida_alloc(&nvme_cmb_ida, GFP_KERNEL);
 	if (disk->index < 0) {
@@ -390,10 +495,14 @@ out_free_disk:
 void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
 {
 	nvme_cmb_account_del(&disk->account);
+	/* There is no point in writing back to a device that is gone. */
+	if (!nvme_cmb_ctrl_present(disk->win->ctrl))
+		blk_mark_disk_dead(disk->gd);
 	del_gendisk(disk->gd);
 	/* All requests have ended, but not all that ended them has returned. */
 	blk_mq_quiesce_queue(disk->gd->queue);
 	cancel_work_sync(&disk->work);
+	cancel_work_sync(&disk->gone);
 	blk_mq_free_tag_set(&disk->tag_set);
 	put_disk(disk->gd);
 }

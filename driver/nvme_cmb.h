@@ -15,6 +15,7 @@
 #ifndef NVME_CMB_H
 #define NVME_CMB_H
 
+#include <linux/jiffies.h>
 #include <linux/jump_label.h>
 #include <linux/ktime.h>
 #include <linux/mutex.h>
@@ -40,11 +41,30 @@ struct nvme_cmb_ctrl {
 int nvme_cmb_ctrl_map(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev);
 void nvme_cmb_ctrl_unmap(struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl);
+bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl);
+
+/**
+ * nvme_cmb_is_fresh - is it only now that the controller was seen alive?
+ * @seen: when it was, in jiffies
+ *
+ * A controller that answered before a copy and after it may have been silent in
+ * between, if the copy was interrupted for long enough. Nothing in its registers
+ * would show that; only the clock does. What is copied between two sights is good
+ * if this holds from the one to the other. A silence of two ticks is never missed.
+ *
+ * Return: true for less than two ticks.
+ */
+static inline bool nvme_cmb_is_fresh(unsigned long seen)
+{
+	return jiffies - seen < 2;
+}
 
 /**
  * struct nvme_cmb_window - the CMB as the CPU sees it
  * @ctrl: the controller that owns it
+ * @cmbloc: CMBLOC, as read when it was mapped; see nvme_cmb_window_intact()
+ * @cmbsz: CMBSZ, likewise
  * @geo: where it lies
  * @bar: mapping of BAR @geo.bir
  * @base: first byte of the CMB in that mapping
@@ -52,10 +72,13 @@ int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl);
  * @write: the routine that copies into it
  * @read_ps: measured cost of a read access by @read, in picoseconds
  * @write_ps: the same of a write access by @write
- * @stretch: bytes to move between two scheduling points
+ * @stretch: bytes to move between two sights of the controller, and two
+ *	scheduling points
  */
 struct nvme_cmb_window {
 	const struct nvme_cmb_ctrl *ctrl;
+	u32 cmbloc;
+	u32 cmbsz;
 	struct nvme_cmb_geometry geo;
 	void __iomem *bar;
 	void __iomem *base;
@@ -70,6 +93,7 @@ bool nvme_cmb_window_present(const struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_window_map(struct nvme_cmb_window *win,
 			const struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_window_unmap(struct nvme_cmb_window *win);
+bool nvme_cmb_window_intact(const struct nvme_cmb_window *win);
 
 /* The widest access the CPU has; a trapped one costs the same at any width. */
 #define NVME_CMB_ACCESS		sizeof(unsigned long)

@@ -13,7 +13,7 @@
 int nvme_cmb_trace_reg(void);
 void nvme_cmb_trace_unreg(void);
 
-/* One request's bytes have been moved, and the controller was alive after. */
+/* A request has been served, for good or ill: block:block_rq_complete tells which. */
 TRACE_EVENT_FN(nvme_cmb_transfer,
 	TP_PROTO(struct gendisk *gd, enum nvme_cmb_op op, u64 pos, u64 len,
 		 u64 accesses, u64 ns, const char *path),

@@ -34,15 +34,16 @@ static void nvme_cmb_write_cmbmsc(const struct nvme_cmb_ctrl *ctrl, u64 cmbmsc)
 		hi_lo_writeq(cmbmsc, ctrl->regs + NVME_REG_CMBMSC);
 }
 
-static const char *nvme_cmb_window_find(const struct nvme_cmb_ctrl *ctrl,
-					struct nvme_cmb_geometry *geo)
+static const char *nvme_cmb_window_find(struct nvme_cmb_window *win)
 {
-	u32 cmbloc = readl(ctrl->regs + NVME_REG_CMBLOC);
-	u32 cmbsz = readl(ctrl->regs + NVME_REG_CMBSZ);
+	const struct nvme_cmb_ctrl *ctrl = win->ctrl;
+	struct nvme_cmb_geometry *geo = &win->geo;
 	u64 bar_len = 0;
 	const char *wrong;
 
-	wrong = nvme_cmb_decode(cmbloc, cmbsz, geo);
+	win->cmbloc = readl(ctrl->regs + NVME_REG_CMBLOC);
+	win->cmbsz = readl(ctrl->regs + NVME_REG_CMBSZ);
+	wrong = nvme_cmb_decode(win->cmbloc, win->cmbsz, geo);
 	if (!wrong) {
 		if (pci_resource_flags(ctrl->pdev, geo->bir) & IORESOURCE_MEM)
 			bar_len = pci_resource_len(ctrl->pdev, geo->bir);
@@ -50,7 +51,7 @@ static const char *nvme_cmb_window_find(const struct nvme_cmb_ctrl *ctrl,
 	}
 	if (wrong)
 		pci_info(ctrl->pdev, "declined: %s (CMBLOC 0x%08x, CMBSZ 0x%08x)\n",
-			 wrong, cmbloc, cmbsz);
+			 wrong, win->cmbloc, win->cmbsz);
 	return wrong;
 }
 
@@ -77,7 +78,7 @@ int nvme_cmb_window_map(struct nvme_cmb_window *win,
 
 	win->ctrl = ctrl;
 	ret = -ENODEV;
-	if (nvme_cmb_window_find(ctrl, &win->geo))
+	if (nvme_cmb_window_find(win))
 		goto out_clear_cmbmsc;
 
 	ret = -ENOMEM;
@@ -102,4 +103,25 @@ void nvme_cmb_window_unmap(struct nvme_cmb_window *win)
 {
 	iounmap(win->bar);
 	nvme_cmb_write_cmbmsc(win->ctrl, 0);
+}
+
+/**
+ * nvme_cmb_window_intact - is this still the window that was mapped?
+ * @win: the window
+ *
+ * Whoever answers after a silence may be another controller, or the same one after
+ * a reset that nobody told the driver of. The latter has CMBMSC.CRE clear, and so
+ * reads CMBLOC and CMBSZ as 0 (1.4, 3.1.12).
+ *
+ * Context: any.
+ * Return: true if all registers read as they did at probe.
+ */
+bool nvme_cmb_window_intact(const struct nvme_cmb_window *win)
+{
+	const struct nvme_cmb_ctrl *ctrl = win->ctrl;
+
+	return hi_lo_readq(ctrl->regs + NVME_REG_CAP) == ctrl->cap &&
+	       readl(ctrl->regs + NVME_REG_CMBLOC) == win->cmbloc &&
+	       readl(ctrl->regs + NVME_REG_CMBSZ) == win->cmbsz &&
+	       nvme_cmb_ctrl_alive(ctrl);
 }

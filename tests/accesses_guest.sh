@@ -21,15 +21,24 @@ load_driver block_size=512
 echo "# nvme at $(bar 0)"
 echo "# nvme-cmb at $(bar 2)"
 
-trace read true
-dd if=/dev/nvme_cmb0 of=/dev/null bs=4K skip=5M iflag=direct,skip_bytes \
-	count=1 status=none
-dd if=/dev/nvme_cmb0 of=/dev/null bs=64K skip=6M iflag=direct,skip_bytes \
-	count=1 status=none
-trace read false
-
-trace write true
-dd if=/dev/zero of=/dev/nvme_cmb0 bs=4K seek=7M oflag=direct,seek_bytes \
-	count=1 status=none
-blkdiscard --offset 8M --length 512 /dev/nvme_cmb0
-trace write false
+for event in read write; do
+	trace $event true
+done
+for at in {0..4}; do
+	for request in 5:4K 6:16K; do
+		dd if=/dev/nvme_cmb0 of=/dev/null bs="${request#*:}" count=1 \
+			skip=$(((${request%:*} << 20) + at * 65536)) \
+			iflag=direct,skip_bytes status=none
+	done
+done
+# Last, because a disk that was written to is read by the kernel and by udev
+for at in {0..4}; do
+	dd if=/dev/zero of=/dev/nvme_cmb0 bs=4K count=1 \
+		seek=$(((7 << 20) + at * 65536)) oflag=direct,seek_bytes \
+		status=none
+	blkdiscard --force --offset $(((8 << 20) + at * 65536)) --length 512 \
+		/dev/nvme_cmb0
+done
+for event in read write; do
+	trace $event false
+done
