@@ -74,13 +74,17 @@ static void nvme_cmb_moved(struct nvme_cmb_disk *disk, unsigned int len)
 	cond_resched();
 }
 
-/*
- * The controller does not answer, or is not the same. Requests fail from here on. The
- * next one that finds the controller answering, with all registers as they were at
- * probe, ends that. If the device itself is gone, so is the disk, at once and for
- * good.
+/**
+ * nvme_cmb_disk_fail - the controller does not answer, or is not the same
+ * @disk: its disk
+ *
+ * Requests fail from here on. The next one that finds the controller answering,
+ * with all registers as they were at probe, ends that. If the device itself is
+ * gone, so is the disk, at once and for good.
+ *
+ * Context: any.
  */
-static void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk)
+void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk)
 {
 	const struct nvme_cmb_ctrl *ctrl = disk->win->ctrl;
 
@@ -505,4 +509,33 @@ void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
 	cancel_work_sync(&disk->gone);
 	blk_mq_free_tag_set(&disk->tag_set);
 	put_disk(disk->gd);
+}
+
+/**
+ * nvme_cmb_disk_quiesce - let requests wait
+ * @disk: the disk
+ *
+ * When this returns nobody is copying, and nobody will before
+ * nvme_cmb_disk_unquiesce(). For the time in which others reset the device or take
+ * its power; requests in flight end as they do.
+ *
+ * Context: may sleep.
+ */
+void nvme_cmb_disk_quiesce(struct nvme_cmb_disk *disk)
+{
+	blk_mq_quiesce_queue(disk->gd->queue);
+	/* If someone is still serving what was left behind, it is the work. */
+	while (READ_ONCE(disk->busy))
+		flush_work(&disk->work);
+}
+
+/**
+ * nvme_cmb_disk_unquiesce - undo nvme_cmb_disk_quiesce()
+ * @disk: the disk
+ *
+ * Context: any.
+ */
+void nvme_cmb_disk_unquiesce(struct nvme_cmb_disk *disk)
+{
+	blk_mq_unquiesce_queue(disk->gd->queue);
 }

@@ -93,6 +93,8 @@ bool nvme_cmb_window_present(const struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_window_map(struct nvme_cmb_window *win,
 			const struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_window_unmap(struct nvme_cmb_window *win);
+void nvme_cmb_window_disable(const struct nvme_cmb_window *win);
+int nvme_cmb_window_restore(const struct nvme_cmb_window *win);
 bool nvme_cmb_window_intact(const struct nvme_cmb_window *win);
 
 /* The widest access the CPU has; a trapped one costs the same at any width. */
@@ -184,5 +186,8 @@ static inline u64 nvme_cmb_account_begin(void)
 struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 					unsigned int block_size);
 void nvme_cmb_disk_del(struct nvme_cmb_disk *disk);
+void nvme_cmb_disk_quiesce(struct nvme_cmb_disk *disk);
+void nvme_cmb_disk_unquiesce(struct nvme_cmb_disk *disk);
+void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk);
 
 #endif

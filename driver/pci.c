@@ -7,16 +7,23 @@
 
 #include "nvme_cmb.h"
 
+/* What waits for a recovery from a PCI error may be a task that nobody can kill. */
+#define NVME_CMB_RECOVERY_SECONDS	30
+
 /**
  * struct nvme_cmb_dev - all there is of one controller, in drvdata
  * @ctrl: the controller
  * @cmb: its memory
  * @disk: the disk over that
+ * @held: bit 0 is set while requests wait; see nvme_cmb_hold()
+ * @give_up: ends a recovery that does not end
  */
 struct nvme_cmb_dev {
 	struct nvme_cmb_ctrl ctrl;
 	struct nvme_cmb_window cmb;
 	struct nvme_cmb_disk *disk;
+	unsigned long held;
+	struct delayed_work give_up;
 };
 
 static unsigned int nvme_cmb_block_size = 512;
@@ -75,6 +82,42 @@ module_param_cb(copy, &nvme_cmb_copy_ops, NULL, 0444);
 MODULE_PARM_DESC(copy,
 		 "copy routine: loop, movsq (x86-64 only), memcpy_io, or auto, which measures them (default auto)");
 
+/*
+ * The device is about to be reset, or to lose its power: let requests wait. The
+ * driver core's lock on the device serialises this with everything but the end of
+ * patience, so that only releasing has to be atomic.
+ */
+static void nvme_cmb_hold(struct nvme_cmb_dev *dev)
+{
+	if (!test_and_set_bit(0, &dev->held))
+		nvme_cmb_disk_quiesce(dev->disk);
+}
+
+static void nvme_cmb_release(struct nvme_cmb_dev *dev)
+{
+	if (test_and_clear_bit(0, &dev->held))
+		nvme_cmb_disk_unquiesce(dev->disk);
+}
+
+/* The device is back, they say. */
+static void nvme_cmb_restore(struct nvme_cmb_dev *dev)
+{
+	if (nvme_cmb_window_restore(&dev->cmb))
+		nvme_cmb_disk_fail(dev->disk);
+	nvme_cmb_release(dev);
+}
+
+static void nvme_cmb_give_up(struct work_struct *work)
+{
+	struct nvme_cmb_dev *dev = container_of(work, struct nvme_cmb_dev,
+						give_up.work);
+
+	pci_err(dev->ctrl.pdev, "not recovered within %u s\n",
+		NVME_CMB_RECOVERY_SECONDS);
+	nvme_cmb_disk_fail(dev->disk);
+	nvme_cmb_release(dev);
+}
+
 static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct nvme_cmb_dev *dev;
@@ -90,6 +133,7 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	dev = kzalloc_node(sizeof(*dev), GFP_KERNEL, dev_to_node(&pdev->dev));
 	if (!dev)
 		return -ENOMEM;
+	INIT_DELAYED_WORK(&dev->give_up, nvme_cmb_give_up);
 	pci_set_drvdata(pdev, dev);
 
 	ret = pci_enable_device_mem(pdev);
@@ -137,6 +181,8 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		ret = PTR_ERR(dev->disk);
 		goto out_unmap_window;
 	}
+	/* For nvme_cmb_slot_reset() */
+	pci_save_state(pdev);
 	return 0;
 
 out_unmap_window:
@@ -158,6 +204,8 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
+	cancel_delayed_work_sync(&dev->give_up);
+	nvme_cmb_release(dev);
 	nvme_cmb_disk_del(dev->disk);
 	nvme_cmb_window_unmap(&dev->cmb);
 	pci_clear_master(pdev);
@@ -166,6 +214,105 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 	pci_disable_device(pdev);
 	kfree(dev);
 }
+
+/* Nobody is left to whom an error would mean anything: requests wait for ever. */
+static void nvme_cmb_shutdown(struct pci_dev *pdev)
+{
+	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
+
+	nvme_cmb_hold(dev);
+	nvme_cmb_window_disable(&dev->cmb);
+	nvme_cmb_ctrl_disable(&dev->ctrl);
+	pci_clear_master(pdev);
+}
+
+static int nvme_cmb_suspend(struct device *device)
+{
+	nvme_cmb_hold(dev_get_drvdata(device));
+	return 0;
+}
+
+static int nvme_cmb_resume(struct device *device)
+{
+	nvme_cmb_restore(dev_get_drvdata(device));
+	return 0;
+}
+
+/*
+ * An image of the system holds page caches and mounted file systems, but not what
+ * is in the CMB.
+ */
+static int nvme_cmb_freeze(struct device *device)
+{
+	dev_err(device, "hibernation would lose what is in the CMB: unbind first\n");
+	return -EBUSY;
+}
+
+static const struct dev_pm_ops nvme_cmb_pm_ops = {
+	.suspend	= pm_sleep_ptr(nvme_cmb_suspend),
+	.resume		= pm_sleep_ptr(nvme_cmb_resume),
+	.freeze		= pm_sleep_ptr(nvme_cmb_freeze),
+};
+
+/*
+ * Recovery from PCI errors (Documentation/PCI/pci-error-recovery.rst). Requests that
+ * come while it lasts wait for its end. One that was in flight when the error
+ * struck ends as the controller let it: with its data, or with an error.
+ */
+static pci_ers_result_t nvme_cmb_error_detected(struct pci_dev *pdev,
+						pci_channel_state_t state)
+{
+	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
+
+	if (state == pci_channel_io_perm_failure) {
+		cancel_delayed_work_sync(&dev->give_up);
+		nvme_cmb_disk_fail(dev->disk);
+		nvme_cmb_release(dev);
+		return PCI_ERS_RESULT_DISCONNECT;
+	}
+	nvme_cmb_hold(dev);
+	schedule_delayed_work(&dev->give_up, NVME_CMB_RECOVERY_SECONDS * HZ);
+	if (state == pci_channel_io_normal)
+		return PCI_ERS_RESULT_CAN_RECOVER;
+	return PCI_ERS_RESULT_NEED_RESET;
+}
+
+static pci_ers_result_t nvme_cmb_slot_reset(struct pci_dev *pdev)
+{
+	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
+
+	pci_restore_state(pdev);
+	pci_save_state(pdev);
+	if (nvme_cmb_window_restore(&dev->cmb))
+		return PCI_ERS_RESULT_DISCONNECT;
+	return PCI_ERS_RESULT_RECOVERED;
+}
+
+static void nvme_cmb_error_resume(struct pci_dev *pdev)
+{
+	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
+
+	cancel_delayed_work_sync(&dev->give_up);
+	nvme_cmb_release(dev);
+}
+
+static void nvme_cmb_reset_prepare(struct pci_dev *pdev)
+{
+	nvme_cmb_hold(pci_get_drvdata(pdev));
+}
+
+static void nvme_cmb_reset_done(struct pci_dev *pdev)
+{
+	nvme_cmb_restore(pci_get_drvdata(pdev));
+}
+
+static const struct pci_error_handlers nvme_cmb_err_handler = {
+	.error_detected	= nvme_cmb_error_detected,
+	.slot_reset	= nvme_cmb_slot_reset,
+	.resume		= nvme_cmb_error_resume,
+	.reset_prepare	= nvme_cmb_reset_prepare,
+	.reset_done	= nvme_cmb_reset_done,
+};
 
 /*
  * QEMU's controller, and no class match: that would take other people's disks.
@@ -182,6 +329,9 @@ static struct pci_driver nvme_cmb_driver = {
 	.id_table	= nvme_cmb_ids,
 	.probe		= nvme_cmb_probe,
 	.remove		= nvme_cmb_remove,
+	.shutdown	= nvme_cmb_shutdown,
+	.driver.pm	= pm_sleep_ptr(&nvme_cmb_pm_ops),
+	.err_handler	= &nvme_cmb_err_handler,
 };
 
 static int __init nvme_cmb_init(void)

@@ -102,7 +102,41 @@ out_clear_cmbmsc:
 void nvme_cmb_window_unmap(struct nvme_cmb_window *win)
 {
 	iounmap(win->bar);
+	nvme_cmb_window_disable(win);
+}
+
+/**
+ * nvme_cmb_window_disable - leave the CMB disabled for who comes next
+ * @win: the window
+ *
+ * Nothing but an unplug is sure to clear CMBMSC, so that a later owner might find
+ * memory of ours at an address of its own.
+ *
+ * Context: any.
+ */
+void nvme_cmb_window_disable(const struct nvme_cmb_window *win)
+{
 	nvme_cmb_write_cmbmsc(win->ctrl, 0);
+}
+
+/**
+ * nvme_cmb_window_restore - find the CMB again after the controller was reset
+ * @win: the window; nobody may be copying
+ *
+ * A reset of the function clears CMBMSC (1.4, 3.1.20); QEMU's does not, which is
+ * as good.
+ *
+ * Context: may sleep.
+ * Return: 0, or an errno if this is not the window that was mapped.
+ */
+int nvme_cmb_window_restore(const struct nvme_cmb_window *win)
+{
+	int ret = nvme_cmb_ctrl_disable(win->ctrl);
+
+	if (ret)
+		return ret;
+	nvme_cmb_write_cmbmsc(win->ctrl, NVME_CMBMSC_CRE);
+	return nvme_cmb_window_intact(win) ? 0 : -ENODEV;
 }
 
 /**
