@@ -41,6 +41,7 @@ enum { NVME_CMB_FAILED, NVME_CMB_GONE };
  * @state: NVME_CMB_FAILED and NVME_CMB_GONE, as bits
  * @gone: tells the block layer that the disk is gone
  * @account: what it all cost; belongs to who is serving
+ * @fault: what tests want to go wrong
  */
 struct nvme_cmb_disk {
 	const struct nvme_cmb_window *win;
@@ -59,6 +60,7 @@ struct nvme_cmb_disk {
 	struct work_struct gone;
 
 	struct nvme_cmb_account account;
+	struct nvme_cmb_fault fault;
 };
 
 /*
@@ -213,6 +215,9 @@ static void nvme_cmb_serve_one(struct nvme_cmb_disk *disk, struct request *req)
 	u64 start_ns = nvme_cmb_account_begin();
 	u64 accesses = 0;
 	blk_status_t status;
+
+	if (nvme_cmb_fault_hits(&disk->fault, req))
+		return;
 
 	switch (req_op(req)) {
 	case REQ_OP_READ:
@@ -460,10 +465,11 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 	snprintf(gd->disk_name, DISK_NAME_LEN, "nvme_cmb%d", disk->index);
 	set_capacity(gd, win->geo.size >> SECTOR_SHIFT);
 
+	nvme_cmb_account_add(&disk->account, gd, win);
+	nvme_cmb_fault_add(&disk->fault, disk->account.dir);
 	ret = device_add_disk(dev, gd, nvme_cmb_groups);
 	if (ret)
-		goto out_put_disk;
-	nvme_cmb_account_add(&disk->account, gd, win);
+		goto out_del_account;
 
 	pci_info(win->ctrl->pdev,
 		 "%s: %llu KiB in BAR %u at offset 0x%llx, read by %s (%u bytes in %u ns), written by %s (%u bytes in %u ns)\n",
@@ -475,7 +481,8 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 		 DIV_ROUND_CLOSEST(win->write_ps, 1000));
 	return disk;
 
-out_put_disk:
+out_del_account:
+	nvme_cmb_account_del(&disk->account);
 	/* ->free_disk() is called for disks that were added, and only those. */
 	put_disk(gd);
 out_free_tag_set:
@@ -498,7 +505,6 @@ out_free_disk:
  */
 void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
 {
-	nvme_cmb_account_del(&disk->account);
 	/* There is no point in writing back to a device that is gone. */
 	if (!nvme_cmb_ctrl_present(disk->win->ctrl))
 		blk_mark_disk_dead(disk->gd);
@@ -507,6 +513,7 @@ void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
 	blk_mq_quiesce_queue(disk->gd->queue);
 	cancel_work_sync(&disk->work);
 	cancel_work_sync(&disk->gone);
+	nvme_cmb_account_del(&disk->account);
 	blk_mq_free_tag_set(&disk->tag_set);
 	put_disk(disk->gd);
 }

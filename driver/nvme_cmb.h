@@ -6,7 +6,8 @@
  *
  *	pci.c		binds to the device, builds all that follows in order
  *	disk.c		blk-mq requests
- *	account.c	what they cost, for debugfs and tracing
+ *	fault.c		faults that tests ask for
+ *	account.c	what requests cost, for debugfs and tracing
  *	copy.c		the bytes of a request, to and from the window
  *	window.c	the CMB: found, enabled, mapped
  *	ctrl.c		the controller: alive? disabled?
@@ -15,6 +16,7 @@
 #ifndef NVME_CMB_H
 #define NVME_CMB_H
 
+#include <linux/fault-inject.h>
 #include <linux/jiffies.h>
 #include <linux/jump_label.h>
 #include <linux/ktime.h>
@@ -182,6 +184,38 @@ static inline u64 nvme_cmb_account_begin(void)
 		return ktime_get_ns();
 	return 0;
 }
+
+#ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
+/**
+ * struct nvme_cmb_fault - what is to go wrong with the requests of a disk
+ * @fail: they end with an error
+ * @delay: they take @delay_ms longer
+ * @requeue: they go back to the block layer, which sends them again
+ * @delay_ms: in milliseconds
+ */
+struct nvme_cmb_fault {
+	struct fault_attr fail;
+	struct fault_attr delay;
+	struct fault_attr requeue;
+	u32 delay_ms;
+};
+
+void nvme_cmb_fault_add(struct nvme_cmb_fault *fault, struct dentry *dir);
+bool nvme_cmb_fault_hits(struct nvme_cmb_fault *fault, struct request *req);
+#else
+struct nvme_cmb_fault {};
+
+static inline void nvme_cmb_fault_add(struct nvme_cmb_fault *fault,
+				      struct dentry *dir)
+{
+}
+
+static inline bool nvme_cmb_fault_hits(struct nvme_cmb_fault *fault,
+				       struct request *req)
+{
+	return false;
+}
+#endif
 
 struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 					unsigned int block_size);
