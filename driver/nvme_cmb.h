@@ -5,10 +5,12 @@
  * Calls go down this list only:
  *
  *	pci.c		binds to the device, builds all that follows in order
- *	disk.c		blk-mq requests
+ *	disk.c		the gendisk
+ *	mq.c		its requests
+ *	transfer.c	the bytes of a request, and proof that they were moved
  *	fault.c		faults that tests ask for
  *	account.c	what requests cost, for debugfs and tracing
- *	copy.c		the bytes of a request, to and from the window
+ *	copy.c		bytes, to and from the window
  *	window.c	the CMB: found, enabled, mapped
  *	ctrl.c		the controller: alive? disabled?
  *	regs.c		what the registers' values mean
@@ -16,12 +18,14 @@
 #ifndef NVME_CMB_H
 #define NVME_CMB_H
 
-#include <linux/fault-inject.h>
 #include <linux/jiffies.h>
 #include <linux/jump_label.h>
 #include <linux/ktime.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
+#include <linux/fault-inject.h>
+#endif
 
 #include "compat.h"
 #include "regs.h"
@@ -217,11 +221,67 @@ static inline bool nvme_cmb_fault_hits(struct nvme_cmb_fault *fault,
 }
 #endif
 
+/*
+ * FAILED: requests fail until the window is found intact again, which each of them
+ * tries. GONE: the device has left its slot, and no other in it can be this one.
+ */
+enum { NVME_CMB_FAILED, NVME_CMB_GONE };
+
+/**
+ * struct nvme_cmb_disk - one gendisk over one window
+ * @win: the window; valid until nvme_cmb_disk_del() returns
+ * @gd: its gendisk; an opener may keep it, and this struct, past the window
+ * @index: the number in its name
+ * @state: NVME_CMB_FAILED and NVME_CMB_GONE, as bits
+ * @seen: when the controller was last seen alive, in jiffies
+ * @gone: tells the block layer that the disk is gone
+ * @mq: for mq.c: how requests get to the window
+ * @mq.tag_set: their tags
+ * @mq.lock: protects the next two
+ * @mq.pending: requests that wait for the window
+ * @mq.busy: someone is serving, and will look at @mq.pending again
+ * @mq.moved: bytes since the last scheduling point; belongs to who is serving
+ * @mq.work: serves on when a task has served others for long enough
+ * @account: what it all cost
+ * @fault: what tests want to go wrong
+ */
+struct nvme_cmb_disk {
+	const struct nvme_cmb_window *win;
+	struct gendisk *gd;
+	int index;
+
+	unsigned long state;
+	unsigned long seen;
+	struct work_struct gone;
+
+	struct {
+		struct blk_mq_tag_set tag_set;
+		spinlock_t lock;	/* of the next two */
+		struct list_head pending;
+		bool busy;
+		unsigned int moved;
+		struct work_struct work;
+	} mq;
+
+	struct nvme_cmb_account account;
+	struct nvme_cmb_fault fault;
+};
+
+void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk);
+blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
+			       struct bio *bio, u64 pos, size_t len,
+			       u64 *accesses);
+blk_status_t nvme_cmb_flush(struct nvme_cmb_disk *disk);
+
+struct gendisk *nvme_cmb_mq_alloc_disk(struct nvme_cmb_disk *disk,
+				       struct queue_limits *lim);
+void nvme_cmb_mq_stop(struct nvme_cmb_disk *disk);
+void nvme_cmb_mq_free_tags(struct nvme_cmb_disk *disk);
+
 struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 					unsigned int block_size);
 void nvme_cmb_disk_del(struct nvme_cmb_disk *disk);
-void nvme_cmb_disk_quiesce(struct nvme_cmb_disk *disk);
-void nvme_cmb_disk_unquiesce(struct nvme_cmb_disk *disk);
-void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk);
+void nvme_cmb_disk_hold(struct nvme_cmb_disk *disk);
+void nvme_cmb_disk_release(struct nvme_cmb_disk *disk);
 
 #endif

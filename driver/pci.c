@@ -90,13 +90,13 @@ MODULE_PARM_DESC(copy,
 static void nvme_cmb_hold(struct nvme_cmb_dev *dev)
 {
 	if (!test_and_set_bit(0, &dev->held))
-		nvme_cmb_disk_quiesce(dev->disk);
+		nvme_cmb_disk_hold(dev->disk);
 }
 
 static void nvme_cmb_release(struct nvme_cmb_dev *dev)
 {
 	if (test_and_clear_bit(0, &dev->held))
-		nvme_cmb_disk_unquiesce(dev->disk);
+		nvme_cmb_disk_release(dev->disk);
 }
 
 /* The device is back, they say. */

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A copy that is known to be one: between two sights of the controller.
+ */
+#include "nvme_cmb.h"
+
+/**
+ * nvme_cmb_disk_fail - the controller does not answer, or is not the same
+ * @disk: its disk
+ *
+ * Requests fail from here on. The next one that finds the controller answering,
+ * with all registers as they were at probe, ends that. If the device itself is
+ * gone, so is the disk, at once and for good.
+ *
+ * Context: any.
+ */
+void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk)
+{
+	const struct nvme_cmb_ctrl *ctrl = disk->win->ctrl;
+
+	if (!test_and_set_bit(NVME_CMB_FAILED, &disk->state))
+		pci_err(ctrl->pdev, "%s: the controller stopped answering, requests fail\n",
+			disk->gd->disk_name);
+	if (!nvme_cmb_ctrl_present(ctrl) &&
+	    !test_and_set_bit(NVME_CMB_GONE, &disk->state)) {
+		pci_err(ctrl->pdev, "%s: the device is gone\n",
+			disk->gd->disk_name);
+		schedule_work(&disk->gone);
+	}
+}
+
+/* After a copy: was it one? */
+static bool nvme_cmb_see(struct nvme_cmb_disk *disk)
+{
+	if (!nvme_cmb_ctrl_alive(disk->win->ctrl)) {
+		nvme_cmb_disk_fail(disk);
+		return false;
+	}
+	WRITE_ONCE(disk->seen, jiffies);
+	return true;
+}
+
+/* Before a copy: has the controller been seen alive only now? */
+static bool nvme_cmb_ready(struct nvme_cmb_disk *disk)
+{
+	if (test_bit(NVME_CMB_GONE, &disk->state))
+		return false;
+	if (!test_bit(NVME_CMB_FAILED, &disk->state))
+		return nvme_cmb_is_fresh(READ_ONCE(disk->seen)) || nvme_cmb_see(disk);
+
+	if (!nvme_cmb_window_intact(disk->win)) {
+		nvme_cmb_disk_fail(disk);
+		return false;
+	}
+	pci_info(disk->win->ctrl->pdev, "%s: the controller answers again\n",
+		 disk->gd->disk_name);
+	WRITE_ONCE(disk->seen, jiffies);
+	clear_bit(NVME_CMB_FAILED, &disk->state);
+	return true;
+}
+
+/* Copy @len bytes between @pos and where @iter stands, and move that on. */
+static u64 nvme_cmb_copy(const struct nvme_cmb_window *win, enum req_op op,
+			 struct req_iterator *iter, u64 pos, size_t len)
+{
+	u64 accesses = 0;
+
+	if (op != REQ_OP_READ && op != REQ_OP_WRITE)
+		return nvme_cmb_copy_zero(win, pos, len);
+
+	while (len) {
+		struct bio_vec bvec = bio_iter_iovec(iter->bio, iter->iter);
+		size_t part = min_t(size_t, len, bvec.bv_len);
+		void *buf = bvec_kmap_local(&bvec);
+
+		if (op == REQ_OP_READ)
+			accesses += nvme_cmb_copy_from(win, buf, pos, part);
+		else
+			accesses += nvme_cmb_copy_to(win, pos, buf, part);
+		kunmap_local(buf);
+		pos += part;
+		len -= part;
+
+		bio_advance_iter_single(iter->bio, &iter->iter, part);
+		if (!iter->iter.bi_size && iter->bio->bi_next) {
+			iter->bio = iter->bio->bi_next;
+			iter->iter = iter->bio->bi_iter;
+		}
+	}
+	return accesses;
+}
+
+/**
+ * nvme_cmb_transfer - move the bytes of a request
+ * @disk: the disk
+ * @op: REQ_OP_READ, REQ_OP_WRITE, or one that leaves zeros
+ * @bio: the first of the request's; untouched
+ * @pos: where in the window
+ * @len: how much, all in all
+ * @accesses: how many accesses to the window it took are added here
+ *
+ * Goes stretch by stretch, each between two sights of the controller. A stretch that
+ * took so long that a silence may hide in it is copied again, in halves: who
+ * interrupted this copy would do the same to one as long.
+ *
+ * Context: may sleep, and does so between two stretches.
+ * Return: BLK_STS_OK if all of it was moved, else BLK_STS_IOERR.
+ */
+blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
+			       struct bio *bio, u64 pos, size_t len,
+			       u64 *accesses)
+{
+	struct req_iterator iter = { .bio = bio, .iter = bio->bi_iter };
+	size_t stretch = disk->win->stretch;
+
+	for (;;) {
+		struct req_iterator begin = iter;
+		size_t part = min(len, stretch);
+		unsigned long seen;
+
+		if (!nvme_cmb_ready(disk))
+			return BLK_STS_IOERR;
+		seen = READ_ONCE(disk->seen);
+		*accesses += nvme_cmb_copy(disk->win, op, &iter, pos, part);
+		if (!nvme_cmb_see(disk))
+			return BLK_STS_IOERR;
+		if (nvme_cmb_is_fresh(seen) || part == NVME_CMB_ACCESS) {
+			pos += part;
+			len -= part;
+		} else {
+			iter = begin;
+			stretch = round_up(part / 2, NVME_CMB_ACCESS);
+		}
+		if (!len)
+			return BLK_STS_OK;
+		cond_resched();
+	}
+}
+
+/**
+ * nvme_cmb_flush - make sure that what was written stays
+ * @disk: the disk
+ *
+ * No cache stands before a CMB: there is nothing to do but to see it live.
+ *
+ * Context: any.
+ * Return: BLK_STS_OK or BLK_STS_IOERR.
+ */
+blk_status_t nvme_cmb_flush(struct nvme_cmb_disk *disk)
+{
+	return nvme_cmb_ready(disk) ? BLK_STS_OK : BLK_STS_IOERR;
+}
