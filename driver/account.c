@@ -4,7 +4,8 @@
  * nvme_cmb:nvme_cmb_transfer, and /sys/kernel/debug/nvme_cmb/<disk>/ with
  *
  *	registers	the controller's registers, field by field, also where
- *			user space may not map a BAR that a driver has
+ *			user space may not map a BAR that a driver has; reading
+ *			PMRSTS flushes the PMR
  *	accounting	1: keep the two below; 0, as at first: clear them
  *	stats		by operation: requests, bytes, accesses to the window
  *	latency		by operation: how many requests took so many ns or more,
@@ -21,9 +22,6 @@
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
-
-/* In the specification (1.4, 3.1.21) but not in linux/nvme.h */
-#define NVME_CMB_REG_CMBSTS	0x58
 
 static struct dentry *nvme_cmb_debugfs_root;
 
@@ -86,19 +84,40 @@ static const struct nvme_cmb_reg {
 	{ "CMBSTS", NVME_CMB_REG_CMBSTS, 32, {
 		{ "CBAI", 0, 0 },
 	} },
+	{ "PMRCAP", NVME_REG_PMRCAP, 32, {
+		{ "RDS", 3, 3 }, { "WDS", 4, 4 }, { "BIR", 5, 7 },
+		{ "PMRTU", 8, 9 }, { "PMRWBM", 10, 13 }, { "PMRTO", 16, 23 },
+		{ "CMSS", 24, 24 },
+	} },
+	{ "PMRCTL", NVME_REG_PMRCTL, 32, {
+		{ "EN", 0, 0 },
+	} },
+	{ "PMRSTS", NVME_REG_PMRSTS, 32, {
+		{ "ERR", 0, 7 }, { "NRDY", 8, 8 }, { "HSTS", 9, 11 },
+		{ "CBAI", 12, 12 },
+	} },
+	{ "PMREBS", NVME_REG_PMREBS, 32, {
+		{ "PMRSZU", 0, 3 }, { "RBB", 4, 4 }, { "PMRWBZ", 8, 31 },
+	} },
+	{ "PMRSWTP", NVME_REG_PMRSWTP, 32, {
+		{ "PMRSWTU", 0, 3 }, { "PMRSWTV", 8, 31 },
+	} },
 };
 
 static int nvme_cmb_registers_show(struct seq_file *m, void *unused)
 {
-	const struct nvme_cmb_window *win = m->private;
+	const struct nvme_cmb_ctrl *ctrl = m->private;
 	const struct nvme_cmb_field *field;
 	const struct nvme_cmb_reg *reg;
 
 	for (reg = nvme_cmb_registers;
 	     reg < nvme_cmb_registers + ARRAY_SIZE(nvme_cmb_registers); reg++) {
-		void __iomem *addr = win->ctrl->regs + reg->offset;
+		void __iomem *addr = ctrl->regs + reg->offset;
 		u64 val = reg->bits == 64 ? lo_hi_readq(addr) : readl(addr);
 
+		if (reg->offset >= NVME_REG_PMRCAP &&
+		    !(ctrl->cap & NVME_CMB_CAP_PMRS))
+			break;
 		seq_printf(m, "%-6s 0x%0*llx\n", reg->name, reg->bits / 4, val);
 		for (field = reg->fields; field->name; field++)
 			seq_printf(m, "  %-7s 0x%llx\n", field->name,
@@ -180,24 +199,25 @@ DEFINE_DEBUGFS_ATTRIBUTE(nvme_cmb_accounting_fops, nvme_cmb_accounting_get,
 
 /**
  * nvme_cmb_account_end - enter one request into the accounts
- * @account: the disk's
- * @gd: the disk
- * @req: a request whose bytes have been moved, but that has not ended
+ * @disk: the disk
+ * @req_op: what was asked for
+ * @sector: where
+ * @len: how much
  * @start_ns: what nvme_cmb_account_begin() returned, which was not 0
  * @accesses: how many accesses to the window it took
- * @routine: what made them
  *
- * Context: any; for one request of a disk at a time.
+ * Context: any but interrupts.
  */
-void nvme_cmb_account_end(struct nvme_cmb_account *account,
-			  struct gendisk *gd, struct request *req,
-			  u64 start_ns, u64 accesses,
-			  const struct nvme_cmb_routine *routine)
+void nvme_cmb_account_end(struct nvme_cmb_disk *disk, enum req_op req_op,
+			  sector_t sector, size_t len, u64 start_ns,
+			  u64 accesses)
 {
+	struct nvme_cmb_account *account = &disk->account;
+	const struct nvme_cmb_window *win = disk->win;
 	u64 ns = ktime_get_ns() - start_ns;
 	enum nvme_cmb_op op;
 
-	switch (req_op(req)) {
+	switch (req_op) {
 	case REQ_OP_READ:
 		op = NVME_CMB_READ;
 		break;
@@ -212,35 +232,37 @@ void nvme_cmb_account_end(struct nvme_cmb_account *account,
 		break;
 	}
 
-	trace_nvme_cmb_transfer(gd, op, (u64)blk_rq_pos(req) << SECTOR_SHIFT,
-				blk_rq_bytes(req), accesses, ns,
-				routine->name);
+	trace_nvme_cmb_transfer(disk->gd, op, (u64)sector << SECTOR_SHIFT, len,
+				accesses, ns, op == NVME_CMB_READ ?
+				win->read->name : win->write->name);
 	if (!account->on)
 		return;
+	spin_lock(&account->lock);
 	account->of[op].requests++;
-	account->of[op].bytes += blk_rq_bytes(req);
+	account->of[op].bytes += len;
 	account->of[op].accesses += accesses;
 	account->of[op].latency[min(ilog2(ns | 1), NVME_CMB_LATENCIES - 1)]++;
+	spin_unlock(&account->lock);
 }
 
 /**
  * nvme_cmb_account_add - show a disk in debugfs
- * @account: the disk's
- * @gd: the disk
- * @win: its window
+ * @disk: the disk; it has its name
  *
  * Nothing depends on debugfs, so that no error of it is one here.
  *
  * Context: may sleep.
  */
-void nvme_cmb_account_add(struct nvme_cmb_account *account,
-			  struct gendisk *gd,
-			  const struct nvme_cmb_window *win)
+void nvme_cmb_account_add(struct nvme_cmb_disk *disk)
 {
+	struct nvme_cmb_account *account = &disk->account;
+
 	mutex_init(&account->mutex);
-	account->dir = debugfs_create_dir(gd->disk_name, nvme_cmb_debugfs_root);
-	debugfs_create_file("registers", 0400, account->dir, (void *)win,
-			    &nvme_cmb_registers_fops);
+	spin_lock_init(&account->lock);
+	account->dir = debugfs_create_dir(disk->gd->disk_name,
+					  nvme_cmb_debugfs_root);
+	debugfs_create_file("registers", 0400, account->dir,
+			    (void *)disk->win->ctrl, &nvme_cmb_registers_fops);
 	debugfs_create_file("accounting", 0600, account->dir, account,
 			    &nvme_cmb_accounting_fops);
 	debugfs_create_file("stats", 0400, account->dir, account,
@@ -251,14 +273,14 @@ void nvme_cmb_account_add(struct nvme_cmb_account *account,
 
 /**
  * nvme_cmb_account_del - undo nvme_cmb_account_add()
- * @account: the disk's
+ * @disk: the disk
  *
  * Context: may sleep; waits for those who are reading.
  */
-void nvme_cmb_account_del(struct nvme_cmb_account *account)
+void nvme_cmb_account_del(struct nvme_cmb_disk *disk)
 {
-	debugfs_remove(account->dir);
-	nvme_cmb_accounting_switch(account, false);
+	debugfs_remove(disk->account.dir);
+	nvme_cmb_accounting_switch(&disk->account, false);
 }
 
 /**

@@ -30,10 +30,30 @@ static inline int nvme_cmb_compat_alloc_tag_set(struct blk_mq_tag_set *set)
 #include <linux/unaligned.h>
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
-/* The limits came by one call each, and a disk rotated unless told not to. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+/*
+ * The limits came by one call each and the features by flags, a disk rotated unless
+ * told not to, and one that takes bios waited unless told that it does not.
+ */
+#define BLK_FEAT_WRITE_CACHE	BIT(0)
+#define BLK_FEAT_FUA		BIT(1)
+#define BLK_FEAT_IO_STAT	BIT(4)
+#define BLK_FEAT_NOWAIT		BIT(7)
+
+struct nvme_cmb_compat_limits {
+	unsigned int logical_block_size;
+	unsigned int physical_block_size;
+	unsigned int max_hw_sectors;
+	unsigned short max_segments;
+	unsigned int max_write_zeroes_sectors;
+	unsigned int max_hw_discard_sectors;
+	unsigned int discard_granularity;
+	unsigned int features;
+};
+
 static inline struct gendisk *
-nvme_cmb_compat_set_limits(struct gendisk *gd, const struct queue_limits *lim)
+nvme_cmb_compat_set_limits(struct gendisk *gd,
+			   const struct nvme_cmb_compat_limits *lim)
 {
 	struct request_queue *q;
 
@@ -47,9 +67,17 @@ nvme_cmb_compat_set_limits(struct gendisk *gd, const struct queue_limits *lim)
 	blk_queue_max_write_zeroes_sectors(q, lim->max_write_zeroes_sectors);
 	blk_queue_max_discard_sectors(q, lim->max_hw_discard_sectors);
 	q->limits.discard_granularity = lim->discard_granularity;
+	blk_queue_write_cache(q, lim->features & BLK_FEAT_WRITE_CACHE,
+			      lim->features & BLK_FEAT_FUA);
+	if (lim->features & BLK_FEAT_IO_STAT)
+		blk_queue_flag_set(QUEUE_FLAG_IO_STAT, q);
+	if (lim->features & BLK_FEAT_NOWAIT)
+		blk_queue_flag_set(QUEUE_FLAG_NOWAIT, q);
 	blk_queue_flag_set(QUEUE_FLAG_NONROT, q);
 	return gd;
 }
+
+#define queue_limits nvme_cmb_compat_limits
 
 #undef blk_mq_alloc_disk
 #define blk_mq_alloc_disk(set, lim, queuedata)				\
@@ -58,6 +86,15 @@ nvme_cmb_compat_set_limits(struct gendisk *gd, const struct queue_limits *lim)
 									\
 	nvme_cmb_compat_set_limits(__blk_mq_alloc_disk(set, queuedata,	\
 						       &__key), lim);	\
+})
+
+#undef blk_alloc_disk
+#define blk_alloc_disk(lim, node)					\
+({									\
+	static struct lock_class_key __key;				\
+	struct gendisk *__gd = __blk_alloc_disk(node, &__key);		\
+									\
+	nvme_cmb_compat_set_limits(__gd ?: ERR_PTR(-ENOMEM), lim);	\
 })
 #endif
 

@@ -5,7 +5,8 @@
  * An emulated CMB traps every access and charges the same for one byte as for
  * eight: the number of accesses is the cost. So each loop here uses the widest
  * access there is, aligned on the device's side. memcpy_fromio() and
- * memcpy_toio() do not promise that (x86: four bytes), nor does memset_io().
+ * memcpy_toio() do not promise that (x86: four bytes), nor does memset_io(). A PMR
+ * is memory to the CPU, where the same routines compete with memcpy().
  *
  * The __raw accessors are right here: bytes have no endianness, and one
  * nvme_cmb_ctrl_alive() after each stretch orders the whole.
@@ -98,6 +99,22 @@ static void nvme_cmb_io_write(void __iomem *to, const void *from, size_t len)
 	memcpy_toio(to, from, len);
 }
 
+/* memcpy() is whatever the architecture likes best, which suits memory. */
+static void nvme_cmb_mem_read(void *to, const void __iomem *from, size_t len)
+{
+	memcpy(to, (__force const void *)from, len);
+}
+
+static void nvme_cmb_mem_write(void __iomem *to, const void *from, size_t len)
+{
+	memcpy((__force void *)to, from, len);
+}
+
+static void nvme_cmb_mem_zero(void __iomem *to, size_t len)
+{
+	memset((__force void *)to, 0, len);
+}
+
 static const struct nvme_cmb_routine nvme_cmb_routines[] = {
 	{
 		.name	= "loop",
@@ -122,11 +139,19 @@ static const struct nvme_cmb_routine nvme_cmb_routines[] = {
 		.write	= nvme_cmb_io_write,
 		.zero	= nvme_cmb_loop_zero,
 	},
+	{
+		.name	= "memcpy",
+		.width	= NVME_CMB_ACCESS,
+		.memory	= true,
+		.read	= nvme_cmb_mem_read,
+		.write	= nvme_cmb_mem_write,
+		.zero	= nvme_cmb_mem_zero,
+	},
 };
 
 /**
  * nvme_cmb_copy_find - look a routine up by its name
- * @name: one of "loop", "movsq" (on x86-64) and "memcpy_io"
+ * @name: one of "loop", "movsq" (on x86-64), "memcpy_io" and "memcpy"
  *
  * Return: the routine, or NULL.
  */
@@ -184,10 +209,22 @@ static int nvme_cmb_snapshot(const struct nvme_cmb_window *win, void *buf,
 	return 0;
 }
 
+static bool nvme_cmb_fits(const struct nvme_cmb_window *win,
+			  const struct nvme_cmb_routine *routine,
+			  const struct nvme_cmb_routine *only)
+{
+	if (routine->memory && !win->kind->memory)
+		return false;
+	if (only && only->memory && !win->kind->memory)
+		only = NULL;
+	return !only || routine == only;
+}
+
 /**
  * nvme_cmb_copy_choose - find the cheapest routine, and what it costs
  * @win: a mapped window; its copying fields are set
- * @only: the routine to take, NULL to let the measurement decide
+ * @only: the routine to take, NULL to let the measurement decide, which it also
+ *	does if that routine is not for this window
  *
  * Which is best depends on the machine, and for an emulator on its version: of
  * two QEMUs each had the other's worst. What is written while measuring is what
@@ -224,7 +261,7 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 	win->write = NULL;
 	for (i = 0; i < ARRAY_SIZE(nvme_cmb_routines); i++) {
 		routine = &nvme_cmb_routines[i];
-		if (only && routine != only)
+		if (!nvme_cmb_fits(win, routine, only))
 			continue;
 		ps = nvme_cmb_measure(win, routine, false, buf, len);
 		if (!win->read ||
@@ -239,7 +276,7 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 		goto out_free_buf;
 	for (i = 0; i < ARRAY_SIZE(nvme_cmb_routines); i++) {
 		routine = &nvme_cmb_routines[i];
-		if (only && routine != only)
+		if (!nvme_cmb_fits(win, routine, only))
 			continue;
 		ps = nvme_cmb_measure(win, routine, true, buf, len);
 		if (!win->write ||

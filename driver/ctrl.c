@@ -55,6 +55,20 @@ void nvme_cmb_ctrl_unmap(struct nvme_cmb_ctrl *ctrl)
 }
 
 /**
+ * nvme_cmb_ctrl_bar_len - length of a memory BAR
+ * @ctrl: the controller
+ * @bir: the BAR's number, 0 to 5
+ *
+ * Return: its length, 0 if it is not a memory BAR.
+ */
+u64 nvme_cmb_ctrl_bar_len(const struct nvme_cmb_ctrl *ctrl, unsigned int bir)
+{
+	if (!(pci_resource_flags(ctrl->pdev, bir) & IORESOURCE_MEM))
+		return 0;
+	return pci_resource_len(ctrl->pdev, bir);
+}
+
+/**
  * nvme_cmb_ctrl_alive - does the controller still answer?
  * @ctrl: the controller
  *

@@ -13,17 +13,44 @@
 
 static DEFINE_IDA(nvme_cmb_ida);
 
+/*
+ * Both disks of a controller have the same number, for as long as one of them has an
+ * opener: the second keeps the first.
+ */
+static int nvme_cmb_disk_get_index(struct nvme_cmb_disk *disk)
+{
+	if (disk->first) {
+		get_device(disk_to_dev(disk->first->gd));
+		return disk->first->index;
+	}
+	return ida_alloc(&nvme_cmb_ida, GFP_KERNEL);
+}
+
+static void nvme_cmb_disk_put_index(struct nvme_cmb_disk *disk)
+{
+	if (disk->first)
+		put_disk(disk->first->gd);
+	else
+		ida_free(&nvme_cmb_ida, disk->index);
+}
+
 /* The last opener is gone, which may be long after nvme_cmb_disk_del(). */
 static void nvme_cmb_free_disk(struct gendisk *gd)
 {
 	struct nvme_cmb_disk *disk = gd->private_data;
 
-	ida_free(&nvme_cmb_ida, disk->index);
+	nvme_cmb_disk_put_index(disk);
 	kfree(disk);
 }
 
-static const struct block_device_operations nvme_cmb_fops = {
+static const struct block_device_operations nvme_cmb_mq_fops = {
 	.owner		= THIS_MODULE,
+	.free_disk	= nvme_cmb_free_disk,
+};
+
+static const struct block_device_operations nvme_cmb_bio_fops = {
+	.owner		= THIS_MODULE,
+	.submit_bio	= nvme_cmb_submit_bio,
 	.free_disk	= nvme_cmb_free_disk,
 };
 
@@ -72,13 +99,23 @@ static struct attribute *nvme_cmb_attrs[] = {
 	NULL
 };
 
-static const struct attribute_group nvme_cmb_group = {
+static const struct attribute_group nvme_cmb_cmb_group = {
 	.name	= "cmb",
 	.attrs	= nvme_cmb_attrs,
 };
 
-static const struct attribute_group *nvme_cmb_groups[] = {
-	&nvme_cmb_group,
+static const struct attribute_group nvme_cmb_pmr_group = {
+	.name	= "pmr",
+	.attrs	= nvme_cmb_attrs,
+};
+
+static const struct attribute_group *nvme_cmb_cmb_groups[] = {
+	&nvme_cmb_cmb_group,
+	NULL
+};
+
+static const struct attribute_group *nvme_cmb_pmr_groups[] = {
+	&nvme_cmb_pmr_group,
 	NULL
 };
 
@@ -93,13 +130,19 @@ static void nvme_cmb_disk_gone(struct work_struct *work)
 /**
  * nvme_cmb_disk_add - register a disk
  * @win: its window, measured
+ * @first: the controller's other disk, to share its number; NULL for a new one
  * @block_size: its logical block size
+ *
+ * The copy is most of what a request to a CMB costs, and next to nothing of one to a
+ * PMR: so the former's disk takes requests, whose order on the way to the window can
+ * be arranged, and the latter's takes bios, which are served on the spot.
  *
  * Context: may sleep. The disk is live, and was read for partitions, when this
  * returns; it has its line in the log.
  * Return: the disk, or an ERR_PTR() of what the block layer returned.
  */
 struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
+					struct nvme_cmb_disk *first,
 					unsigned int block_size)
 {
 	struct queue_limits lim = {
@@ -111,10 +154,14 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 		.max_hw_discard_sectors		= NVME_CMB_MAX_SECTORS,
 		.discard_granularity		= block_size,
 	};
+	bool memory = win->kind->memory;
 	struct device *dev = &win->ctrl->pdev->dev;
 	struct nvme_cmb_disk *disk;
 	struct gendisk *gd;
 	int ret;
+
+	if (win->write_cache)
+		lim.features |= BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA;
 
 	disk = kzalloc_node(sizeof(*disk), GFP_KERNEL, dev_to_node(dev));
 	if (!disk)
@@ -122,26 +169,31 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 	disk->win = win;
 	INIT_WORK(&disk->gone, nvme_cmb_disk_gone);
 
-	disk->index = ida_alloc(&nvme_cmb_ida, GFP_KERNEL);
+	disk->first = first;
+	disk->index = nvme_cmb_disk_get_index(disk);
 	if (disk->index < 0) {
 		ret = disk->index;
 		goto out_free_disk;
 	}
 
-	gd = nvme_cmb_mq_alloc_disk(disk, &lim);
+	gd = memory ? nvme_cmb_bio_alloc_disk(disk, &lim) :
+		      nvme_cmb_mq_alloc_disk(disk, &lim);
 	if (IS_ERR(gd)) {
 		ret = PTR_ERR(gd);
-		goto out_free_index;
+		goto out_put_index;
 	}
 	disk->gd = gd;
-	gd->fops = &nvme_cmb_fops;
+	gd->fops = memory ? &nvme_cmb_bio_fops : &nvme_cmb_mq_fops;
 	gd->private_data = disk;
-	snprintf(gd->disk_name, DISK_NAME_LEN, "nvme_cmb%d", disk->index);
+	snprintf(gd->disk_name, DISK_NAME_LEN, "nvme_%s%d", win->kind->name,
+		 disk->index);
 	set_capacity(gd, win->geo.size >> SECTOR_SHIFT);
+	set_disk_ro(gd, win->read_only);
 
-	nvme_cmb_account_add(&disk->account, gd, win);
-	nvme_cmb_fault_add(&disk->fault, disk->account.dir);
-	ret = device_add_disk(dev, gd, nvme_cmb_groups);
+	nvme_cmb_account_add(disk);
+	nvme_cmb_fault_add(&disk->fault, disk->account.dir, !memory);
+	ret = device_add_disk(dev, gd, memory ? nvme_cmb_pmr_groups :
+						nvme_cmb_cmb_groups);
 	if (ret)
 		goto out_del_account;
 
@@ -156,12 +208,13 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 	return disk;
 
 out_del_account:
-	nvme_cmb_account_del(&disk->account);
+	nvme_cmb_account_del(disk);
 	/* ->free_disk() is called for disks that were added, and only those. */
 	put_disk(gd);
-	nvme_cmb_mq_free_tags(disk);
-out_free_index:
-	ida_free(&nvme_cmb_ida, disk->index);
+	if (!memory)
+		nvme_cmb_mq_free_tags(disk);
+out_put_index:
+	nvme_cmb_disk_put_index(disk);
 out_free_disk:
 	kfree(disk);
 	return ERR_PTR(ret);
@@ -182,9 +235,11 @@ void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
 	if (!nvme_cmb_ctrl_present(disk->win->ctrl))
 		blk_mark_disk_dead(disk->gd);
 	del_gendisk(disk->gd);
-	nvme_cmb_account_del(&disk->account);
-	nvme_cmb_mq_stop(disk);
-	nvme_cmb_mq_free_tags(disk);
+	nvme_cmb_account_del(disk);
+	if (!disk->win->kind->memory) {
+		nvme_cmb_mq_stop(disk);
+		nvme_cmb_mq_free_tags(disk);
+	}
 	cancel_work_sync(&disk->gone);
 	put_disk(disk->gd);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * blk-mq requests, each served where it was queued or by who has the window.
+ * blk-mq requests, each served where it was queued or by who has the window. For
+ * a CMB, whose copy is so dear that getting to it in order pays.
  */
 #include "nvme_cmb.h"
 
@@ -15,13 +16,12 @@
 static void nvme_cmb_mq_serve_one(struct nvme_cmb_disk *disk,
 				  struct request *req)
 {
-	const struct nvme_cmb_window *win = disk->win;
 	u64 start_ns = nvme_cmb_account_begin();
 	u64 pos = (u64)blk_rq_pos(req) << SECTOR_SHIFT;
 	u64 accesses = 0;
 	blk_status_t status;
 
-	if (nvme_cmb_fault_hits(&disk->fault, req))
+	if (nvme_cmb_fault_requeues(&disk->fault, req))
 		return;
 
 	switch (req_op(req)) {
@@ -41,9 +41,8 @@ static void nvme_cmb_mq_serve_one(struct nvme_cmb_disk *disk,
 	}
 
 	if (start_ns)
-		nvme_cmb_account_end(&disk->account, disk->gd, req, start_ns,
-				     accesses, req_op(req) == REQ_OP_READ ?
-				     win->read : win->write);
+		nvme_cmb_account_end(disk, req_op(req), blk_rq_pos(req),
+				     blk_rq_bytes(req), start_ns, accesses);
 	blk_mq_end_request(req, status);
 }
 

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * nvme_cmb: the Controller Memory Buffer of an NVMe controller as a disk.
+ * nvme_cmb: the memory of an NVMe controller, CMB or PMR, as a disk.
  *
  * Calls go down this list only:
  *
  *	pci.c		binds to the device, builds all that follows in order
  *	disk.c		the gendisk
- *	mq.c		its requests
+ *	mq.c, bio.c	its requests (CMB), its bios (PMR)
  *	transfer.c	the bytes of a request, and proof that they were moved
  *	fault.c		faults that tests ask for
  *	account.c	what requests cost, for debugfs and tracing
  *	copy.c		bytes, to and from the window
- *	window.c	the CMB: found, enabled, mapped
+ *	window.c	a controller's memory, enabled and mapped
+ *	cmb.c, pmr.c	what is particular to either
  *	ctrl.c		the controller: alive? disabled?
  *	regs.c		what the registers' values mean
  */
@@ -46,6 +47,7 @@ struct nvme_cmb_ctrl {
 
 int nvme_cmb_ctrl_map(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev);
 void nvme_cmb_ctrl_unmap(struct nvme_cmb_ctrl *ctrl);
+u64 nvme_cmb_ctrl_bar_len(const struct nvme_cmb_ctrl *ctrl, unsigned int bir);
 bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl);
@@ -66,14 +68,49 @@ static inline bool nvme_cmb_is_fresh(unsigned long seen)
 	return jiffies - seen < 2;
 }
 
+struct nvme_cmb_window;
+
 /**
- * struct nvme_cmb_window - the CMB as the CPU sees it
+ * struct nvme_cmb_kind - a kind of memory that controllers have
+ * @name: in the names of its disks, and in the log
+ * @memory: the CPU reaches it without a trap
+ * @present: does the controller have it? Looks and changes nothing
+ * @open: enable it, and find out where it lies; 0, or -ENODEV and a line in the log
+ *	if it makes no usable window
+ * @enable: enable it again; 0 or an errno
+ * @disable: leave it as it was found
+ * @intact: do its registers read as they did?
+ * @flush: make what was written persist; 0 or -EIO. NULL for what does not persist
+ *
+ * All may be called where one may sleep, @intact and @flush also where one may not.
+ */
+struct nvme_cmb_kind {
+	const char *name;
+	bool memory;
+	bool (*present)(const struct nvme_cmb_ctrl *ctrl);
+	int (*open)(struct nvme_cmb_window *win);
+	int (*enable)(const struct nvme_cmb_window *win);
+	void (*disable)(const struct nvme_cmb_window *win);
+	bool (*intact)(const struct nvme_cmb_window *win);
+	int (*flush)(const struct nvme_cmb_window *win);
+};
+
+extern const struct nvme_cmb_kind nvme_cmb_kind_cmb;
+extern const struct nvme_cmb_kind nvme_cmb_kind_pmr;
+
+/**
+ * struct nvme_cmb_window - a controller's memory as the CPU sees it
  * @ctrl: the controller that owns it
- * @cmbloc: CMBLOC, as read when it was mapped; see nvme_cmb_window_intact()
+ * @kind: CMB or PMR
+ * @cmbloc: CMBLOC, as read when it was opened; see nvme_cmb_window_intact()
  * @cmbsz: CMBSZ, likewise
+ * @pmrcap: PMRCAP, likewise
+ * @found_enabled: a PMR that was enabled before, and is to be left so
+ * @read_only: nothing that is written would stay
+ * @write_cache: what is written needs a flush to persist
  * @geo: where it lies
  * @bar: mapping of BAR @geo.bir
- * @base: first byte of the CMB in that mapping
+ * @base: its first byte in that mapping
  * @read: the routine that copies out of it
  * @write: the routine that copies into it
  * @read_ps: measured cost of a read access by @read, in picoseconds
@@ -83,8 +120,13 @@ static inline bool nvme_cmb_is_fresh(unsigned long seen)
  */
 struct nvme_cmb_window {
 	const struct nvme_cmb_ctrl *ctrl;
+	const struct nvme_cmb_kind *kind;
 	u32 cmbloc;
 	u32 cmbsz;
+	u32 pmrcap;
+	bool found_enabled;
+	bool read_only;
+	bool write_cache;
 	struct nvme_cmb_geometry geo;
 	void __iomem *bar;
 	void __iomem *base;
@@ -95,11 +137,10 @@ struct nvme_cmb_window {
 	unsigned int stretch;
 };
 
-bool nvme_cmb_window_present(const struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_window_map(struct nvme_cmb_window *win,
-			const struct nvme_cmb_ctrl *ctrl);
+			const struct nvme_cmb_ctrl *ctrl,
+			const struct nvme_cmb_kind *kind);
 void nvme_cmb_window_unmap(struct nvme_cmb_window *win);
-void nvme_cmb_window_disable(const struct nvme_cmb_window *win);
 int nvme_cmb_window_restore(const struct nvme_cmb_window *win);
 bool nvme_cmb_window_intact(const struct nvme_cmb_window *win);
 
@@ -110,6 +151,7 @@ bool nvme_cmb_window_intact(const struct nvme_cmb_window *win);
  * struct nvme_cmb_routine - one way of moving bytes
  * @name: what users call it
  * @width: bytes that @read and @write move in one access
+ * @memory: for memory only: how wide its accesses are is nobody's promise
  * @read: out of the window
  * @write: into the window
  * @zero: zeros into the window
@@ -120,6 +162,7 @@ bool nvme_cmb_window_intact(const struct nvme_cmb_window *win);
 struct nvme_cmb_routine {
 	const char *name;
 	unsigned int width;
+	bool memory;
 	void (*read)(void *to, const void __iomem *from, size_t len);
 	void (*write)(void __iomem *to, const void *from, size_t len);
 	void (*zero)(void __iomem *to, size_t len);
@@ -150,12 +193,14 @@ enum nvme_cmb_op {
  * @mutex: serialises switching it on and off
  * @dir: its directory in debugfs
  * @on: whether @of is kept
- * @of: by operation; written by who serves the disk, read without a lock
+ * @lock: serialises those who write @of
+ * @of: by operation; read without a lock
  */
 struct nvme_cmb_account {
 	struct mutex mutex;	/* one switch at a time */
 	struct dentry *dir;
 	bool on;
+	spinlock_t lock;	/* of what follows */
 	struct {
 		u64 requests;
 		u64 bytes;
@@ -168,15 +213,6 @@ DECLARE_STATIC_KEY_FALSE(nvme_cmb_accounting);
 
 void nvme_cmb_account_init(void);
 void nvme_cmb_account_exit(void);
-void nvme_cmb_account_add(struct nvme_cmb_account *account,
-			  struct gendisk *gd,
-			  const struct nvme_cmb_window *win);
-void nvme_cmb_account_del(struct nvme_cmb_account *account);
-void nvme_cmb_account_end(struct nvme_cmb_account *account,
-			  struct gendisk *gd, struct request *req,
-			  u64 start_ns, u64 accesses,
-			  const struct nvme_cmb_routine *routine);
-
 /**
  * nvme_cmb_account_begin - a request begins to be served
  *
@@ -204,18 +240,26 @@ struct nvme_cmb_fault {
 	u32 delay_ms;
 };
 
-void nvme_cmb_fault_add(struct nvme_cmb_fault *fault, struct dentry *dir);
-bool nvme_cmb_fault_hits(struct nvme_cmb_fault *fault, struct request *req);
+void nvme_cmb_fault_add(struct nvme_cmb_fault *fault, struct dentry *dir,
+			bool requests);
+bool nvme_cmb_fault_strikes(struct nvme_cmb_fault *fault, size_t len);
+bool nvme_cmb_fault_requeues(struct nvme_cmb_fault *fault, struct request *req);
 #else
 struct nvme_cmb_fault {};
 
 static inline void nvme_cmb_fault_add(struct nvme_cmb_fault *fault,
-				      struct dentry *dir)
+				      struct dentry *dir, bool requests)
 {
 }
 
-static inline bool nvme_cmb_fault_hits(struct nvme_cmb_fault *fault,
-				       struct request *req)
+static inline bool nvme_cmb_fault_strikes(struct nvme_cmb_fault *fault,
+					  size_t len)
+{
+	return false;
+}
+
+static inline bool nvme_cmb_fault_requeues(struct nvme_cmb_fault *fault,
+					   struct request *req)
 {
 	return false;
 }
@@ -232,6 +276,7 @@ enum { NVME_CMB_FAILED, NVME_CMB_GONE };
  * @win: the window; valid until nvme_cmb_disk_del() returns
  * @gd: its gendisk; an opener may keep it, and this struct, past the window
  * @index: the number in its name
+ * @first: the controller's other disk, if that has the number from the IDA
  * @state: NVME_CMB_FAILED and NVME_CMB_GONE, as bits
  * @seen: when the controller was last seen alive, in jiffies
  * @gone: tells the block layer that the disk is gone
@@ -249,6 +294,7 @@ struct nvme_cmb_disk {
 	const struct nvme_cmb_window *win;
 	struct gendisk *gd;
 	int index;
+	struct nvme_cmb_disk *first;
 
 	unsigned long state;
 	unsigned long seen;
@@ -267,6 +313,12 @@ struct nvme_cmb_disk {
 	struct nvme_cmb_fault fault;
 };
 
+void nvme_cmb_account_add(struct nvme_cmb_disk *disk);
+void nvme_cmb_account_del(struct nvme_cmb_disk *disk);
+void nvme_cmb_account_end(struct nvme_cmb_disk *disk, enum req_op op,
+			  sector_t sector, size_t len, u64 start_ns,
+			  u64 accesses);
+
 void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk);
 blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
 			       struct bio *bio, u64 pos, size_t len,
@@ -278,7 +330,12 @@ struct gendisk *nvme_cmb_mq_alloc_disk(struct nvme_cmb_disk *disk,
 void nvme_cmb_mq_stop(struct nvme_cmb_disk *disk);
 void nvme_cmb_mq_free_tags(struct nvme_cmb_disk *disk);
 
+struct gendisk *nvme_cmb_bio_alloc_disk(struct nvme_cmb_disk *disk,
+					struct queue_limits *lim);
+void nvme_cmb_submit_bio(struct bio *bio);
+
 struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
+					struct nvme_cmb_disk *first,
 					unsigned int block_size);
 void nvme_cmb_disk_del(struct nvme_cmb_disk *disk);
 void nvme_cmb_disk_hold(struct nvme_cmb_disk *disk);

@@ -10,18 +10,33 @@
 /* What waits for a recovery from a PCI error may be a task that nobody can kill. */
 #define NVME_CMB_RECOVERY_SECONDS	30
 
+static const struct nvme_cmb_kind *const nvme_cmb_kinds[] = {
+	&nvme_cmb_kind_cmb,
+	&nvme_cmb_kind_pmr,
+};
+
+#define NVME_CMB_KINDS	ARRAY_SIZE(nvme_cmb_kinds)
+
+/**
+ * struct nvme_cmb_region - one memory of a controller
+ * @win: the memory
+ * @disk: the disk over that; NULL if the controller has no such memory
+ */
+struct nvme_cmb_region {
+	struct nvme_cmb_window win;
+	struct nvme_cmb_disk *disk;
+};
+
 /**
  * struct nvme_cmb_dev - all there is of one controller, in drvdata
  * @ctrl: the controller
- * @cmb: its memory
- * @disk: the disk over that
+ * @region: its memories, in the order of nvme_cmb_kinds
  * @held: bit 0 is set while requests wait; see nvme_cmb_hold()
  * @give_up: ends a recovery that does not end
  */
 struct nvme_cmb_dev {
 	struct nvme_cmb_ctrl ctrl;
-	struct nvme_cmb_window cmb;
-	struct nvme_cmb_disk *disk;
+	struct nvme_cmb_region region[NVME_CMB_KINDS];
 	unsigned long held;
 	struct delayed_work give_up;
 };
@@ -80,7 +95,11 @@ static const struct kernel_param_ops nvme_cmb_copy_ops = {
 
 module_param_cb(copy, &nvme_cmb_copy_ops, NULL, 0444);
 MODULE_PARM_DESC(copy,
-		 "copy routine: loop, movsq (x86-64 only), memcpy_io, or auto, which measures them (default auto)");
+		 "copy routine: loop, movsq (x86-64 only), memcpy_io, memcpy (PMR only), or auto, which measures them (default auto)");
+
+#define for_each_region(dev, pos)					\
+	for (pos = (dev)->region; pos < (dev)->region + NVME_CMB_KINDS; pos++) \
+		if (pos->disk)
 
 /*
  * The device is about to be reset, or to lose its power: let requests wait. The
@@ -89,21 +108,47 @@ MODULE_PARM_DESC(copy,
  */
 static void nvme_cmb_hold(struct nvme_cmb_dev *dev)
 {
-	if (!test_and_set_bit(0, &dev->held))
-		nvme_cmb_disk_hold(dev->disk);
+	struct nvme_cmb_region *region;
+
+	if (test_and_set_bit(0, &dev->held))
+		return;
+	for_each_region(dev, region)
+		nvme_cmb_disk_hold(region->disk);
 }
 
 static void nvme_cmb_release(struct nvme_cmb_dev *dev)
 {
-	if (test_and_clear_bit(0, &dev->held))
-		nvme_cmb_disk_release(dev->disk);
+	struct nvme_cmb_region *region;
+
+	if (!test_and_clear_bit(0, &dev->held))
+		return;
+	for_each_region(dev, region)
+		nvme_cmb_disk_release(region->disk);
 }
 
-/* The device is back, they say. */
-static void nvme_cmb_restore(struct nvme_cmb_dev *dev)
+/* The device is back, they say. What is not what it was fails its requests. */
+static int nvme_cmb_restore(struct nvme_cmb_dev *dev)
 {
-	if (nvme_cmb_window_restore(&dev->cmb))
-		nvme_cmb_disk_fail(dev->disk);
+	struct nvme_cmb_region *region;
+	int ret = 0;
+
+	for_each_region(dev, region) {
+		int err = nvme_cmb_window_restore(&region->win);
+
+		if (!err)
+			continue;
+		nvme_cmb_disk_fail(region->disk);
+		ret = err;
+	}
+	return ret;
+}
+
+static void nvme_cmb_fail(struct nvme_cmb_dev *dev)
+{
+	struct nvme_cmb_region *region;
+
+	for_each_region(dev, region)
+		nvme_cmb_disk_fail(region->disk);
 	nvme_cmb_release(dev);
 }
 
@@ -114,8 +159,81 @@ static void nvme_cmb_give_up(struct work_struct *work)
 
 	pci_err(dev->ctrl.pdev, "not recovered within %u s\n",
 		NVME_CMB_RECOVERY_SECONDS);
-	nvme_cmb_disk_fail(dev->disk);
-	nvme_cmb_release(dev);
+	nvme_cmb_fail(dev);
+}
+
+static int nvme_cmb_region_add(struct nvme_cmb_dev *dev,
+			       struct nvme_cmb_region *region,
+			       const struct nvme_cmb_kind *kind)
+{
+	struct nvme_cmb_window *win = &region->win;
+	struct nvme_cmb_disk *disk;
+	int ret;
+
+	ret = nvme_cmb_window_map(win, &dev->ctrl, kind);
+	if (ret)
+		return ret;
+
+	ret = nvme_cmb_copy_choose(win, nvme_cmb_routine);
+	if (ret)
+		goto out_unmap_window;
+
+	disk = nvme_cmb_disk_add(win, region == dev->region ?
+				 NULL : dev->region[0].disk,
+				 nvme_cmb_block_size);
+	if (IS_ERR(disk)) {
+		ret = PTR_ERR(disk);
+		goto out_unmap_window;
+	}
+	region->disk = disk;
+	return 0;
+
+out_unmap_window:
+	nvme_cmb_window_unmap(win);
+	return ret;
+}
+
+static void nvme_cmb_del_regions(struct nvme_cmb_dev *dev)
+{
+	struct nvme_cmb_region *region;
+
+	for_each_region(dev, region) {
+		nvme_cmb_disk_del(region->disk);
+		nvme_cmb_window_unmap(&region->win);
+	}
+}
+
+/* What makes no usable window is left out, as long as anything is left. */
+static int nvme_cmb_add_regions(struct nvme_cmb_dev *dev)
+{
+	bool any = false;
+	int ret, i;
+
+	for (i = 0; i < NVME_CMB_KINDS; i++) {
+		if (!nvme_cmb_kinds[i]->present(&dev->ctrl))
+			continue;
+		ret = nvme_cmb_region_add(dev, &dev->region[i],
+					  nvme_cmb_kinds[i]);
+		if (!ret)
+			any = true;
+		else if (ret != -ENODEV)
+			goto out_del_regions;
+	}
+	return any ? 0 : -ENODEV;
+
+out_del_regions:
+	nvme_cmb_del_regions(dev);
+	return ret;
+}
+
+static bool nvme_cmb_any_present(const struct nvme_cmb_ctrl *ctrl)
+{
+	int i;
+
+	for (i = 0; i < NVME_CMB_KINDS; i++)
+		if (nvme_cmb_kinds[i]->present(ctrl))
+			return true;
+	return false;
 }
 
 static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
@@ -152,8 +270,8 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		goto out_release_regions;
 
-	if (!nvme_cmb_window_present(&dev->ctrl)) {
-		pci_info(pdev, "declined: no CMB\n");
+	if (!nvme_cmb_any_present(&dev->ctrl)) {
+		pci_info(pdev, "declined: neither CMB nor PMR\n");
 		ret = -ENODEV;
 		goto out_unmap_ctrl;
 	}
@@ -168,25 +286,14 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	 */
 	pci_set_master(pdev);
 
-	ret = nvme_cmb_window_map(&dev->cmb, &dev->ctrl);
+	ret = nvme_cmb_add_regions(dev);
 	if (ret)
 		goto out_clear_master;
 
-	ret = nvme_cmb_copy_choose(&dev->cmb, nvme_cmb_routine);
-	if (ret)
-		goto out_unmap_window;
-
-	dev->disk = nvme_cmb_disk_add(&dev->cmb, nvme_cmb_block_size);
-	if (IS_ERR(dev->disk)) {
-		ret = PTR_ERR(dev->disk);
-		goto out_unmap_window;
-	}
 	/* For nvme_cmb_slot_reset() */
 	pci_save_state(pdev);
 	return 0;
 
-out_unmap_window:
-	nvme_cmb_window_unmap(&dev->cmb);
 out_clear_master:
 	pci_clear_master(pdev);
 out_unmap_ctrl:
@@ -206,8 +313,7 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 
 	cancel_delayed_work_sync(&dev->give_up);
 	nvme_cmb_release(dev);
-	nvme_cmb_disk_del(dev->disk);
-	nvme_cmb_window_unmap(&dev->cmb);
+	nvme_cmb_del_regions(dev);
 	pci_clear_master(pdev);
 	nvme_cmb_ctrl_unmap(&dev->ctrl);
 	pci_release_mem_regions(pdev);
@@ -219,22 +325,37 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 static void nvme_cmb_shutdown(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
+	struct nvme_cmb_region *region;
 
 	nvme_cmb_hold(dev);
-	nvme_cmb_window_disable(&dev->cmb);
+	for_each_region(dev, region)
+		region->win.kind->disable(&region->win);
 	nvme_cmb_ctrl_disable(&dev->ctrl);
 	pci_clear_master(pdev);
 }
 
+static void nvme_cmb_reset_prepare(struct pci_dev *pdev)
+{
+	nvme_cmb_hold(pci_get_drvdata(pdev));
+}
+
+static void nvme_cmb_reset_done(struct pci_dev *pdev)
+{
+	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
+
+	nvme_cmb_restore(dev);
+	nvme_cmb_release(dev);
+}
+
 static int nvme_cmb_suspend(struct device *device)
 {
-	nvme_cmb_hold(dev_get_drvdata(device));
+	nvme_cmb_reset_prepare(to_pci_dev(device));
 	return 0;
 }
 
 static int nvme_cmb_resume(struct device *device)
 {
-	nvme_cmb_restore(dev_get_drvdata(device));
+	nvme_cmb_reset_done(to_pci_dev(device));
 	return 0;
 }
 
@@ -266,8 +387,7 @@ static pci_ers_result_t nvme_cmb_error_detected(struct pci_dev *pdev,
 
 	if (state == pci_channel_io_perm_failure) {
 		cancel_delayed_work_sync(&dev->give_up);
-		nvme_cmb_disk_fail(dev->disk);
-		nvme_cmb_release(dev);
+		nvme_cmb_fail(dev);
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
 	nvme_cmb_hold(dev);
@@ -283,9 +403,8 @@ static pci_ers_result_t nvme_cmb_slot_reset(struct pci_dev *pdev)
 
 	pci_restore_state(pdev);
 	pci_save_state(pdev);
-	if (nvme_cmb_window_restore(&dev->cmb))
-		return PCI_ERS_RESULT_DISCONNECT;
-	return PCI_ERS_RESULT_RECOVERED;
+	return nvme_cmb_restore(dev) ? PCI_ERS_RESULT_DISCONNECT :
+				       PCI_ERS_RESULT_RECOVERED;
 }
 
 static void nvme_cmb_error_resume(struct pci_dev *pdev)
@@ -294,16 +413,6 @@ static void nvme_cmb_error_resume(struct pci_dev *pdev)
 
 	cancel_delayed_work_sync(&dev->give_up);
 	nvme_cmb_release(dev);
-}
-
-static void nvme_cmb_reset_prepare(struct pci_dev *pdev)
-{
-	nvme_cmb_hold(pci_get_drvdata(pdev));
-}
-
-static void nvme_cmb_reset_done(struct pci_dev *pdev)
-{
-	nvme_cmb_restore(pci_get_drvdata(pdev));
 }
 
 static const struct pci_error_handlers nvme_cmb_err_handler = {
@@ -353,5 +462,5 @@ static void __exit nvme_cmb_exit(void)
 }
 module_exit(nvme_cmb_exit);
 
-MODULE_DESCRIPTION("NVMe Controller Memory Buffer as a block device");
+MODULE_DESCRIPTION("NVMe Controller Memory Buffer and Persistent Memory Region as block devices");
 MODULE_LICENSE("GPL");

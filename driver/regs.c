@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/bitfield.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/nvme.h>
@@ -45,6 +46,87 @@ const char *nvme_cmb_decode(u32 cmbloc, u32 cmbsz,
 	if (geo->bir == 0 && geo->offset <= NVME_REG_DBS)
 		return "CMBLOC.OFST lies on the registers in BAR 0";
 	return NULL;
+}
+
+/**
+ * nvme_cmb_decode_pmr - read PMRCAP
+ * @pmrcap: value of the PMRCAP register
+ * @geo: filled in on success: the PMR is all of its BAR (1.4, 3.1.22), so that its
+ *	size is left to nvme_cmb_clamp()
+ *
+ * Return: NULL, or what is wrong in the specification's names.
+ */
+const char *nvme_cmb_decode_pmr(u32 pmrcap, struct nvme_cmb_geometry *geo)
+{
+	geo->bir = FIELD_GET(NVME_CMB_PMRCAP_BIR, pmrcap);
+	geo->offset = 0;
+	geo->size = U64_MAX;
+	if (geo->bir < 2 || geo->bir > 5)
+		return "PMRCAP.BIR is reserved";
+	if (FIELD_GET(NVME_CMB_PMRCAP_PMRTU, pmrcap) > 1)
+		return "PMRCAP.PMRTU is reserved";
+	return NULL;
+}
+
+/**
+ * nvme_cmb_pmr_timeout_ms - how long a PMR may take to become ready
+ * @pmrcap: value of the PMRCAP register
+ *
+ * PMRCAP.PMRTO in units of PMRCAP.PMRTU, 500 ms or a minute. A controller that says 0
+ * is given one unit.
+ *
+ * Return: that, in milliseconds.
+ */
+unsigned int nvme_cmb_pmr_timeout_ms(u32 pmrcap)
+{
+	unsigned int unit_ms = FIELD_GET(NVME_CMB_PMRCAP_PMRTU, pmrcap) ?
+			       60000 : 500;
+
+	return unit_ms * max(FIELD_GET(NVME_CMB_PMRCAP_PMRTO, pmrcap), 1);
+}
+
+/**
+ * nvme_cmb_pmr_flushes - is there a way to make writes persist?
+ * @pmrcap: value of the PMRCAP register
+ *
+ * Return: true if PMRCAP.PMRWBM names one.
+ */
+bool nvme_cmb_pmr_flushes(u32 pmrcap)
+{
+	return pmrcap & (NVME_CMB_PMRCAP_PMRWBM_READ |
+			 NVME_CMB_PMRCAP_PMRWBM_PMRSTS);
+}
+
+/**
+ * nvme_cmb_decode_pmrsts - read PMRSTS
+ * @pmrsts: value of the PMRSTS register
+ * @read_only: set if something is wrong and what is in the PMR may be read all the
+ *	same
+ *
+ * Return: NULL, or what is wrong in the specification's names.
+ */
+const char *nvme_cmb_decode_pmrsts(u32 pmrsts, bool *read_only)
+{
+	unsigned int hsts = FIELD_GET(NVME_CMB_PMRSTS_HSTS, pmrsts);
+
+	*read_only = false;
+	if (pmrsts & NVME_CMB_PMRSTS_NRDY)
+		return "PMRSTS.NRDY: not ready";
+	if (pmrsts & NVME_CMB_PMRSTS_ERR)
+		return "PMRSTS.ERR: something failed";
+	*read_only = hsts == 1 || hsts == 2;
+	switch (hsts) {
+	case 0:
+		return NULL;
+	case 1:
+		return "PMRSTS.HSTS: what was in it could not be restored in full";
+	case 2:
+		return "PMRSTS.HSTS: it is read-only";
+	case 3:
+		return "PMRSTS.HSTS: it has become unreliable";
+	default:
+		return "PMRSTS.HSTS is reserved";
+	}
 }
 
 /**

@@ -113,6 +113,9 @@ blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
 	struct req_iterator iter = { .bio = bio, .iter = bio->bi_iter };
 	size_t stretch = disk->win->stretch;
 
+	if (nvme_cmb_fault_strikes(&disk->fault, len))
+		return BLK_STS_IOERR;
+
 	for (;;) {
 		struct req_iterator begin = iter;
 		size_t part = min(len, stretch);
@@ -141,12 +144,30 @@ blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
  * nvme_cmb_flush - make sure that what was written stays
  * @disk: the disk
  *
- * No cache stands before a CMB: there is nothing to do but to see it live.
+ * No cache stands before a CMB: there is nothing to do but to see it live. A flush that
+ * took so long that a silence may hide in it is done again, which is quick: there is
+ * little left to do. Not for ever, though, for flushing is slow by right.
  *
  * Context: any.
  * Return: BLK_STS_OK or BLK_STS_IOERR.
  */
 blk_status_t nvme_cmb_flush(struct nvme_cmb_disk *disk)
 {
-	return nvme_cmb_ready(disk) ? BLK_STS_OK : BLK_STS_IOERR;
+	const struct nvme_cmb_window *win = disk->win;
+	unsigned long seen;
+	int tries = 3;
+
+	if (nvme_cmb_fault_strikes(&disk->fault, 0))
+		return BLK_STS_IOERR;
+
+	do {
+		if (!nvme_cmb_ready(disk))
+			return BLK_STS_IOERR;
+		if (!win->write_cache)
+			return BLK_STS_OK;
+		seen = READ_ONCE(disk->seen);
+		if (win->kind->flush(win) || !nvme_cmb_see(disk))
+			return BLK_STS_IOERR;
+	} while (!nvme_cmb_is_fresh(seen) && --tries);
+	return BLK_STS_OK;
 }

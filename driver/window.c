@@ -1,96 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The window: a controller's memory, found, enabled and mapped.
+ * The window: a controller's memory of either kind, enabled and mapped.
  */
-#include <linux/io-64-nonatomic-hi-lo.h>
+#include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/nvme.h>
 
 #include "nvme_cmb.h"
 
-/**
- * nvme_cmb_window_present - does the controller have a CMB?
- * @ctrl: the controller
- *
- * Looks and changes nothing, so that a controller without one can be left as
- * it was found.
- *
- * Return: true if CAP.CMBS announces a CMB (since NVMe 1.4), or if CMBSZ shows
- * one outright (before).
- */
-bool nvme_cmb_window_present(const struct nvme_cmb_ctrl *ctrl)
-{
-	return NVME_CAP_CMBS(ctrl->cap) ||
-	       readl(ctrl->regs + NVME_REG_CMBSZ) != 0;
-}
-
 /*
- * CMBMSC outlives every reset of the controller, so what stands in it may be
- * from another age. QEMU acts on the write to the low half: the high half has
- * to be there by then.
+ * Write combining is what both an emulator's RAM and a real device behind a
+ * prefetchable BAR can bear: a CPU's cache would keep stores to itself, where no
+ * read of the device's flushes them.
  */
-static void nvme_cmb_write_cmbmsc(const struct nvme_cmb_ctrl *ctrl, u64 cmbmsc)
+static void __iomem *nvme_cmb_window_remap(const struct nvme_cmb_window *win)
 {
-	if (NVME_CAP_CMBS(ctrl->cap))
-		hi_lo_writeq(cmbmsc, ctrl->regs + NVME_REG_CMBMSC);
-}
+	struct pci_dev *pdev = win->ctrl->pdev;
 
-static const char *nvme_cmb_window_find(struct nvme_cmb_window *win)
-{
-	const struct nvme_cmb_ctrl *ctrl = win->ctrl;
-	struct nvme_cmb_geometry *geo = &win->geo;
-	u64 bar_len = 0;
-	const char *wrong;
-
-	win->cmbloc = readl(ctrl->regs + NVME_REG_CMBLOC);
-	win->cmbsz = readl(ctrl->regs + NVME_REG_CMBSZ);
-	wrong = nvme_cmb_decode(win->cmbloc, win->cmbsz, geo);
-	if (!wrong) {
-		if (pci_resource_flags(ctrl->pdev, geo->bir) & IORESOURCE_MEM)
-			bar_len = pci_resource_len(ctrl->pdev, geo->bir);
-		wrong = nvme_cmb_clamp(geo, bar_len);
-	}
-	if (wrong)
-		pci_info(ctrl->pdev, "declined: %s (CMBLOC 0x%08x, CMBSZ 0x%08x)\n",
-			 wrong, win->cmbloc, win->cmbsz);
-	return wrong;
+	if (!win->kind->memory)
+		return pci_ioremap_bar(pdev, win->geo.bir);
+	return (__force void __iomem *)
+	       memremap(pci_resource_start(pdev, win->geo.bir),
+			pci_resource_len(pdev, win->geo.bir), MEMREMAP_WC);
 }
 
 /**
- * nvme_cmb_window_map - enable and map the CMB
+ * nvme_cmb_window_map - enable and map a controller's memory
  * @win: filled in on success
  * @ctrl: the controller, disabled
- *
- * CMBMSC.CRE makes CMBLOC and CMBSZ readable (1.4, 3.1.20). CMBMSC.CMSE and
- * CBA stay clear: they give the CMB an address in the controller's own
- * commands, and the CPU needs none.
+ * @kind: which memory
  *
  * Context: may sleep.
- * Return: 0, -ENODEV if the CMB is no usable window, -ENOMEM if it cannot be
- * mapped.
+ * Return: 0, -ENODEV if the memory makes no usable window, which is said in the log,
+ * -ENOMEM if it cannot be mapped.
  */
 int nvme_cmb_window_map(struct nvme_cmb_window *win,
-			const struct nvme_cmb_ctrl *ctrl)
+			const struct nvme_cmb_ctrl *ctrl,
+			const struct nvme_cmb_kind *kind)
 {
 	int ret;
 
-	nvme_cmb_write_cmbmsc(ctrl, 0);
-	nvme_cmb_write_cmbmsc(ctrl, NVME_CMBMSC_CRE);
-
 	win->ctrl = ctrl;
-	ret = -ENODEV;
-	if (nvme_cmb_window_find(win))
-		goto out_clear_cmbmsc;
+	win->kind = kind;
+	ret = kind->open(win);
+	if (ret)
+		return ret;
 
-	ret = -ENOMEM;
-	win->bar = pci_ioremap_bar(ctrl->pdev, win->geo.bir);
-	if (!win->bar)
-		goto out_clear_cmbmsc;
+	win->bar = nvme_cmb_window_remap(win);
+	if (!win->bar) {
+		kind->disable(win);
+		return -ENOMEM;
+	}
 	win->base = win->bar + win->geo.offset;
 	return 0;
-
-out_clear_cmbmsc:
-	nvme_cmb_write_cmbmsc(ctrl, 0);
-	return ret;
 }
 
 /**
@@ -101,30 +62,19 @@ out_clear_cmbmsc:
  */
 void nvme_cmb_window_unmap(struct nvme_cmb_window *win)
 {
-	iounmap(win->bar);
-	nvme_cmb_window_disable(win);
+	if (win->kind->memory)
+		memunmap((__force void *)win->bar);
+	else
+		iounmap(win->bar);
+	win->kind->disable(win);
 }
 
 /**
- * nvme_cmb_window_disable - leave the CMB disabled for who comes next
- * @win: the window
- *
- * Nothing but an unplug is sure to clear CMBMSC, so that a later owner might find
- * memory of ours at an address of its own.
- *
- * Context: any.
- */
-void nvme_cmb_window_disable(const struct nvme_cmb_window *win)
-{
-	nvme_cmb_write_cmbmsc(win->ctrl, 0);
-}
-
-/**
- * nvme_cmb_window_restore - find the CMB again after the controller was reset
+ * nvme_cmb_window_restore - enable the memory again after the controller was reset
  * @win: the window; nobody may be copying
  *
- * A reset of the function clears CMBMSC (1.4, 3.1.20); QEMU's does not, which is
- * as good.
+ * By the specification a reset of the function clears what enables it. QEMU's does
+ * not, which is as good.
  *
  * Context: may sleep.
  * Return: 0, or an errno if this is not the window that was mapped.
@@ -133,10 +83,11 @@ int nvme_cmb_window_restore(const struct nvme_cmb_window *win)
 {
 	int ret = nvme_cmb_ctrl_disable(win->ctrl);
 
-	if (ret)
-		return ret;
-	nvme_cmb_write_cmbmsc(win->ctrl, NVME_CMBMSC_CRE);
-	return nvme_cmb_window_intact(win) ? 0 : -ENODEV;
+	if (!ret)
+		ret = win->kind->enable(win);
+	if (!ret && !nvme_cmb_window_intact(win))
+		ret = -ENODEV;
+	return ret;
 }
 
 /**
@@ -144,8 +95,7 @@ int nvme_cmb_window_restore(const struct nvme_cmb_window *win)
  * @win: the window
  *
  * Whoever answers after a silence may be another controller, or the same one after
- * a reset that nobody told the driver of. The latter has CMBMSC.CRE clear, and so
- * reads CMBLOC and CMBSZ as 0 (1.4, 3.1.12).
+ * a reset that nobody told the driver of.
  *
  * Context: any.
  * Return: true if all registers read as they did at probe.
@@ -154,8 +104,6 @@ bool nvme_cmb_window_intact(const struct nvme_cmb_window *win)
 {
 	const struct nvme_cmb_ctrl *ctrl = win->ctrl;
 
-	return hi_lo_readq(ctrl->regs + NVME_REG_CAP) == ctrl->cap &&
-	       readl(ctrl->regs + NVME_REG_CMBLOC) == win->cmbloc &&
-	       readl(ctrl->regs + NVME_REG_CMBSZ) == win->cmbsz &&
-	       nvme_cmb_ctrl_alive(ctrl);
+	return lo_hi_readq(ctrl->regs + NVME_REG_CAP) == ctrl->cap &&
+	       win->kind->intact(win) && nvme_cmb_ctrl_alive(ctrl);
 }

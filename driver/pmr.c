@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The Persistent Memory Region (1.4, 4.8): a window onto memory that keeps what was
+ * flushed, and that the CPU reaches without a trap.
+ */
+#include <linux/iopoll.h>
+#include <linux/nvme.h>
+
+#include "nvme_cmb.h"
+
+static bool nvme_cmb_pmr_present(const struct nvme_cmb_ctrl *ctrl)
+{
+	return ctrl->cap & NVME_CMB_CAP_PMRS;
+}
+
+/*
+ * PMRSTS.NRDY clears within PMRCAP.PMRTO after PMRCTL.EN was set (1.4, 3.1.23). In
+ * QEMU it does so at once, and a read of PMRSTS costs a flush: look first, wait then.
+ */
+static int nvme_cmb_pmr_enable(const struct nvme_cmb_window *win)
+{
+	const struct nvme_cmb_ctrl *ctrl = win->ctrl;
+	u32 pmrsts;
+
+	writel(NVME_CMB_PMRCTL_EN, ctrl->regs + NVME_REG_PMRCTL);
+	return readl_poll_timeout(ctrl->regs + NVME_REG_PMRSTS, pmrsts,
+				  !(pmrsts & NVME_CMB_PMRSTS_NRDY),
+				  10 * USEC_PER_MSEC,
+				  nvme_cmb_pmr_timeout_ms(win->pmrcap) *
+				  USEC_PER_MSEC);
+}
+
+static void nvme_cmb_pmr_disable(const struct nvme_cmb_window *win)
+{
+	if (!win->found_enabled)
+		writel(0, win->ctrl->regs + NVME_REG_PMRCTL);
+}
+
+static const char *nvme_cmb_pmr_find(struct nvme_cmb_window *win)
+{
+	const char *wrong = nvme_cmb_decode_pmr(win->pmrcap, &win->geo);
+	u64 bar_len;
+
+	if (wrong)
+		return wrong;
+	bar_len = nvme_cmb_ctrl_bar_len(win->ctrl, win->geo.bir);
+	if (!bar_len)
+		return "PMRCAP.BIR names no memory BAR";
+	return nvme_cmb_clamp(&win->geo, bar_len);
+}
+
+static int nvme_cmb_pmr_open(struct nvme_cmb_window *win)
+{
+	const struct nvme_cmb_ctrl *ctrl = win->ctrl;
+	const char *wrong;
+	u32 pmrsts = 0;
+
+	win->pmrcap = readl(ctrl->regs + NVME_REG_PMRCAP);
+	win->found_enabled = readl(ctrl->regs + NVME_REG_PMRCTL) &
+			     NVME_CMB_PMRCTL_EN;
+	wrong = nvme_cmb_pmr_find(win);
+	if (wrong)
+		goto out_decline;
+
+	if (nvme_cmb_pmr_enable(win)) {
+		wrong = "PMRSTS.NRDY stays set";
+		goto out_disable;
+	}
+	pmrsts = readl(ctrl->regs + NVME_REG_PMRSTS);
+	wrong = nvme_cmb_decode_pmrsts(pmrsts, &win->read_only);
+	if (win->read_only)
+		pci_warn(ctrl->pdev, "PMR is read-only: %s (PMRSTS 0x%08x)\n",
+			 wrong, pmrsts);
+	else if (wrong)
+		goto out_disable;
+
+	win->write_cache = nvme_cmb_pmr_flushes(win->pmrcap);
+	if (!win->write_cache)
+		pci_warn(ctrl->pdev, "PMRCAP.PMRWBM promises nothing: what is written to the PMR may not persist\n");
+	return 0;
+
+out_disable:
+	nvme_cmb_pmr_disable(win);
+out_decline:
+	pci_info(ctrl->pdev, "PMR declined: %s (PMRCAP 0x%08x, PMRSTS 0x%08x)\n",
+		 wrong, win->pmrcap, pmrsts);
+	return -ENODEV;
+}
+
+static bool nvme_cmb_pmr_intact(const struct nvme_cmb_window *win)
+{
+	void __iomem *regs = win->ctrl->regs;
+
+	return readl(regs + NVME_REG_PMRCAP) == win->pmrcap &&
+	       readl(regs + NVME_REG_PMRCTL) == NVME_CMB_PMRCTL_EN;
+}
+
+/*
+ * What PMRCAP.PMRWBM asks for: a read from the PMR, or one of PMRSTS, after which all
+ * that was written before persists. PMRSTS is read in any case, because it tells of
+ * writes that went wrong. QEMU writes the whole backend out for each such read.
+ */
+static int nvme_cmb_pmr_flush(const struct nvme_cmb_window *win)
+{
+	const struct nvme_cmb_ctrl *ctrl = win->ctrl;
+	const char *wrong;
+	bool read_only;
+
+	/* The stores must be on their way before a read can push them on. */
+	wmb();
+	if (!(win->pmrcap & NVME_CMB_PMRCAP_PMRWBM_PMRSTS))
+		__raw_readl(win->base);
+	wrong = nvme_cmb_decode_pmrsts(readl(ctrl->regs + NVME_REG_PMRSTS),
+				       &read_only);
+	if (!wrong)
+		return 0;
+	dev_err_ratelimited(&ctrl->pdev->dev, "flush of the PMR failed: %s\n",
+			    wrong);
+	return -EIO;
+}
+
+const struct nvme_cmb_kind nvme_cmb_kind_pmr = {
+	.name		= "pmr",
+	.memory		= true,
+	.present	= nvme_cmb_pmr_present,
+	.open		= nvme_cmb_pmr_open,
+	.enable		= nvme_cmb_pmr_enable,
+	.disable	= nvme_cmb_pmr_disable,
+	.intact		= nvme_cmb_pmr_intact,
+	.flush		= nvme_cmb_pmr_flush,
+};
