@@ -5,6 +5,7 @@
  * Calls go down this list only:
  *
  *	pci.c		binds to the device, builds all that follows in order
+ *	lend.c		a PMR in other hands (pmem.c: nvme_cmb_pmem)
  *	disk.c		the gendisk
  *	mq.c, bio.c	its requests (CMB), its bios (PMR)
  *	transfer.c	the bytes of a request, and proof that they were moved
@@ -137,10 +138,13 @@ struct nvme_cmb_window {
 	unsigned int stretch;
 };
 
-int nvme_cmb_window_map(struct nvme_cmb_window *win,
-			const struct nvme_cmb_ctrl *ctrl,
-			const struct nvme_cmb_kind *kind);
+int nvme_cmb_window_open(struct nvme_cmb_window *win,
+			 const struct nvme_cmb_ctrl *ctrl,
+			 const struct nvme_cmb_kind *kind);
+void nvme_cmb_window_close(struct nvme_cmb_window *win);
+int nvme_cmb_window_map(struct nvme_cmb_window *win);
 void nvme_cmb_window_unmap(struct nvme_cmb_window *win);
+int nvme_cmb_window_flush(const struct nvme_cmb_window *win);
 int nvme_cmb_window_restore(const struct nvme_cmb_window *win);
 bool nvme_cmb_window_intact(const struct nvme_cmb_window *win);
 
@@ -340,5 +344,24 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 void nvme_cmb_disk_del(struct nvme_cmb_disk *disk);
 void nvme_cmb_disk_hold(struct nvme_cmb_disk *disk);
 void nvme_cmb_disk_release(struct nvme_cmb_disk *disk);
+
+#if IS_ENABLED(CONFIG_AUXILIARY_BUS) && IS_ENABLED(CONFIG_LIBNVDIMM)
+#define NVME_CMB_LENDS	1
+
+struct nvme_cmb_loan *nvme_cmb_lend(const struct nvme_cmb_window *win);
+void nvme_cmb_take_back(struct nvme_cmb_loan *loan);
+#else
+#define NVME_CMB_LENDS	0
+
+static inline struct nvme_cmb_loan *
+nvme_cmb_lend(const struct nvme_cmb_window *win)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static inline void nvme_cmb_take_back(struct nvme_cmb_loan *loan)
+{
+}
+#endif
 
 #endif

@@ -20,11 +20,13 @@ static const struct nvme_cmb_kind *const nvme_cmb_kinds[] = {
 /**
  * struct nvme_cmb_region - one memory of a controller
  * @win: the memory
- * @disk: the disk over that; NULL if the controller has no such memory
+ * @disk: the disk over that, or NULL
+ * @loan: or else who has it instead; NULL, too, if there is no such memory
  */
 struct nvme_cmb_region {
 	struct nvme_cmb_window win;
 	struct nvme_cmb_disk *disk;
+	struct nvme_cmb_loan *loan;
 };
 
 /**
@@ -97,9 +99,28 @@ module_param_cb(copy, &nvme_cmb_copy_ops, NULL, 0444);
 MODULE_PARM_DESC(copy,
 		 "copy routine: loop, movsq (x86-64 only), memcpy_io, memcpy (PMR only), or auto, which measures them (default auto)");
 
+static bool nvme_cmb_pmem;
+
+static int nvme_cmb_set_pmem(const char *val, const struct kernel_param *kp)
+{
+	if (!NVME_CMB_LENDS)
+		return -EOPNOTSUPP;
+	return param_set_bool(val, kp);
+}
+
+static const struct kernel_param_ops nvme_cmb_pmem_ops = {
+	.flags	= KERNEL_PARAM_OPS_FL_NOARG,
+	.set	= nvme_cmb_set_pmem,
+	.get	= param_get_bool,
+};
+
+module_param_cb(pmem, &nvme_cmb_pmem_ops, &nvme_cmb_pmem, 0444);
+MODULE_PARM_DESC(pmem,
+		 "give the PMR to libnvdimm, for /dev/pmem with DAX, instead of making a disk of it (default no)");
+
 #define for_each_region(dev, pos)					\
 	for (pos = (dev)->region; pos < (dev)->region + NVME_CMB_KINDS; pos++) \
-		if (pos->disk)
+		if (pos->disk || pos->loan)
 
 /*
  * The device is about to be reset, or to lose its power: let requests wait. The
@@ -113,7 +134,8 @@ static void nvme_cmb_hold(struct nvme_cmb_dev *dev)
 	if (test_and_set_bit(0, &dev->held))
 		return;
 	for_each_region(dev, region)
-		nvme_cmb_disk_hold(region->disk);
+		if (region->disk)
+			nvme_cmb_disk_hold(region->disk);
 }
 
 static void nvme_cmb_release(struct nvme_cmb_dev *dev)
@@ -123,7 +145,8 @@ static void nvme_cmb_release(struct nvme_cmb_dev *dev)
 	if (!test_and_clear_bit(0, &dev->held))
 		return;
 	for_each_region(dev, region)
-		nvme_cmb_disk_release(region->disk);
+		if (region->disk)
+			nvme_cmb_disk_release(region->disk);
 }
 
 /* The device is back, they say. What is not what it was fails its requests. */
@@ -137,7 +160,8 @@ static int nvme_cmb_restore(struct nvme_cmb_dev *dev)
 
 		if (!err)
 			continue;
-		nvme_cmb_disk_fail(region->disk);
+		if (region->disk)
+			nvme_cmb_disk_fail(region->disk);
 		ret = err;
 	}
 	return ret;
@@ -148,7 +172,8 @@ static void nvme_cmb_fail(struct nvme_cmb_dev *dev)
 	struct nvme_cmb_region *region;
 
 	for_each_region(dev, region)
-		nvme_cmb_disk_fail(region->disk);
+		if (region->disk)
+			nvme_cmb_disk_fail(region->disk);
 	nvme_cmb_release(dev);
 }
 
@@ -162,25 +187,21 @@ static void nvme_cmb_give_up(struct work_struct *work)
 	nvme_cmb_fail(dev);
 }
 
-static int nvme_cmb_region_add(struct nvme_cmb_dev *dev,
-			       struct nvme_cmb_region *region,
-			       const struct nvme_cmb_kind *kind)
+static int nvme_cmb_region_add_disk(struct nvme_cmb_region *region,
+				    struct nvme_cmb_disk *first)
 {
-	struct nvme_cmb_window *win = &region->win;
 	struct nvme_cmb_disk *disk;
 	int ret;
 
-	ret = nvme_cmb_window_map(win, &dev->ctrl, kind);
+	ret = nvme_cmb_window_map(&region->win);
 	if (ret)
 		return ret;
 
-	ret = nvme_cmb_copy_choose(win, nvme_cmb_routine);
+	ret = nvme_cmb_copy_choose(&region->win, nvme_cmb_routine);
 	if (ret)
 		goto out_unmap_window;
 
-	disk = nvme_cmb_disk_add(win, region == dev->region ?
-				 NULL : dev->region[0].disk,
-				 nvme_cmb_block_size);
+	disk = nvme_cmb_disk_add(&region->win, first, nvme_cmb_block_size);
 	if (IS_ERR(disk)) {
 		ret = PTR_ERR(disk);
 		goto out_unmap_window;
@@ -189,7 +210,39 @@ static int nvme_cmb_region_add(struct nvme_cmb_dev *dev,
 	return 0;
 
 out_unmap_window:
-	nvme_cmb_window_unmap(win);
+	nvme_cmb_window_unmap(&region->win);
+	return ret;
+}
+
+static int nvme_cmb_region_lend(struct nvme_cmb_region *region)
+{
+	struct nvme_cmb_loan *loan = nvme_cmb_lend(&region->win);
+
+	if (IS_ERR(loan))
+		return PTR_ERR(loan);
+	region->loan = loan;
+	return 0;
+}
+
+static int nvme_cmb_region_add(struct nvme_cmb_dev *dev,
+			       struct nvme_cmb_region *region,
+			       const struct nvme_cmb_kind *kind)
+{
+	struct nvme_cmb_window *win = &region->win;
+	int ret;
+
+	ret = nvme_cmb_window_open(win, &dev->ctrl, kind);
+	if (ret)
+		return ret;
+
+	/* What cannot be flushed is not what libnvdimm takes it for. */
+	if (nvme_cmb_pmem && win->write_cache && !win->read_only)
+		ret = nvme_cmb_region_lend(region);
+	else
+		ret = nvme_cmb_region_add_disk(region, region == dev->region ?
+					       NULL : dev->region[0].disk);
+	if (ret)
+		nvme_cmb_window_close(win);
 	return ret;
 }
 
@@ -198,8 +251,13 @@ static void nvme_cmb_del_regions(struct nvme_cmb_dev *dev)
 	struct nvme_cmb_region *region;
 
 	for_each_region(dev, region) {
-		nvme_cmb_disk_del(region->disk);
-		nvme_cmb_window_unmap(&region->win);
+		if (region->disk) {
+			nvme_cmb_disk_del(region->disk);
+			nvme_cmb_window_unmap(&region->win);
+		} else {
+			nvme_cmb_take_back(region->loan);
+		}
+		nvme_cmb_window_close(&region->win);
 	}
 }
 
@@ -258,17 +316,17 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		goto out_free_dev;
 
-	ret = pci_request_mem_regions(pdev, KBUILD_MODNAME);
+	ret = pci_request_region(pdev, 0, KBUILD_MODNAME);
 	if (ret)
 		goto out_disable_device;
 
 	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
 	if (ret)
-		goto out_release_regions;
+		goto out_release_region;
 
 	ret = nvme_cmb_ctrl_map(&dev->ctrl, pdev);
 	if (ret)
-		goto out_release_regions;
+		goto out_release_region;
 
 	if (!nvme_cmb_any_present(&dev->ctrl)) {
 		pci_info(pdev, "declined: neither CMB nor PMR\n");
@@ -298,8 +356,8 @@ out_clear_master:
 	pci_clear_master(pdev);
 out_unmap_ctrl:
 	nvme_cmb_ctrl_unmap(&dev->ctrl);
-out_release_regions:
-	pci_release_mem_regions(pdev);
+out_release_region:
+	pci_release_region(pdev, 0);
 out_disable_device:
 	pci_disable_device(pdev);
 out_free_dev:
@@ -316,7 +374,7 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 	nvme_cmb_del_regions(dev);
 	pci_clear_master(pdev);
 	nvme_cmb_ctrl_unmap(&dev->ctrl);
-	pci_release_mem_regions(pdev);
+	pci_release_region(pdev, 0);
 	pci_disable_device(pdev);
 	kfree(dev);
 }
@@ -329,7 +387,7 @@ static void nvme_cmb_shutdown(struct pci_dev *pdev)
 
 	nvme_cmb_hold(dev);
 	for_each_region(dev, region)
-		region->win.kind->disable(&region->win);
+		nvme_cmb_window_close(&region->win);
 	nvme_cmb_ctrl_disable(&dev->ctrl);
 	pci_clear_master(pdev);
 }

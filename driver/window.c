@@ -24,30 +24,57 @@ static void __iomem *nvme_cmb_window_remap(const struct nvme_cmb_window *win)
 }
 
 /**
- * nvme_cmb_window_map - enable and map a controller's memory
+ * nvme_cmb_window_open - enable a controller's memory
  * @win: filled in on success
  * @ctrl: the controller, disabled
  * @kind: which memory
  *
  * Context: may sleep.
- * Return: 0, -ENODEV if the memory makes no usable window, which is said in the log,
- * -ENOMEM if it cannot be mapped.
+ * Return: 0, or -ENODEV if the memory makes no usable window, which is said in the log.
  */
-int nvme_cmb_window_map(struct nvme_cmb_window *win,
-			const struct nvme_cmb_ctrl *ctrl,
-			const struct nvme_cmb_kind *kind)
+int nvme_cmb_window_open(struct nvme_cmb_window *win,
+			 const struct nvme_cmb_ctrl *ctrl,
+			 const struct nvme_cmb_kind *kind)
 {
-	int ret;
-
 	win->ctrl = ctrl;
 	win->kind = kind;
-	ret = kind->open(win);
-	if (ret)
-		return ret;
+	return kind->open(win);
+}
 
+/**
+ * nvme_cmb_window_close - undo nvme_cmb_window_open()
+ * @win: the window
+ *
+ * Context: may sleep.
+ */
+void nvme_cmb_window_close(struct nvme_cmb_window *win)
+{
+	win->kind->disable(win);
+}
+
+/**
+ * nvme_cmb_window_map - map a window
+ * @win: the window, open
+ *
+ * BAR 0 is the controller's; any other belongs to the window in it.
+ *
+ * Context: may sleep.
+ * Return: 0, -EBUSY if someone else has the BAR, -ENOMEM if it cannot be mapped.
+ */
+int nvme_cmb_window_map(struct nvme_cmb_window *win)
+{
+	struct pci_dev *pdev = win->ctrl->pdev;
+	int ret;
+
+	if (win->geo.bir) {
+		ret = pci_request_region(pdev, win->geo.bir, KBUILD_MODNAME);
+		if (ret)
+			return ret;
+	}
 	win->bar = nvme_cmb_window_remap(win);
 	if (!win->bar) {
-		kind->disable(win);
+		if (win->geo.bir)
+			pci_release_region(pdev, win->geo.bir);
 		return -ENOMEM;
 	}
 	win->base = win->bar + win->geo.offset;
@@ -66,7 +93,30 @@ void nvme_cmb_window_unmap(struct nvme_cmb_window *win)
 		memunmap((__force void *)win->bar);
 	else
 		iounmap(win->bar);
-	win->kind->disable(win);
+	if (win->geo.bir)
+		pci_release_region(win->ctrl->pdev, win->geo.bir);
+}
+
+/**
+ * nvme_cmb_window_flush - flush between two sights of the controller
+ * @win: the window, of a kind that flushes
+ *
+ * For those who copy without looking at the controller: what they wrote while it was
+ * away is not there, and at least nothing that follows is acknowledged.
+ *
+ * Context: any.
+ * Return: 0 or -EIO.
+ */
+int nvme_cmb_window_flush(const struct nvme_cmb_window *win)
+{
+	int ret;
+
+	if (!nvme_cmb_window_intact(win))
+		return -EIO;
+	ret = win->kind->flush(win);
+	if (!nvme_cmb_ctrl_alive(win->ctrl))
+		ret = -EIO;
+	return ret;
 }
 
 /**

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A PMR as a device of its own, for another driver: nvme_cmb_pmem. An auxiliary device
+ * between them keeps libnvdimm away from those who have no use for it.
+ */
+#include <linux/slab.h>
+
+#include "lend.h"
+#include "nvme_cmb.h"
+
+static void nvme_cmb_loan_free(struct device *dev)
+{
+	kfree(container_of(dev, struct nvme_cmb_loan, adev.dev));
+}
+
+/**
+ * nvme_cmb_lend - give a PMR into other hands
+ * @win: the PMR, enabled but not mapped
+ *
+ * Context: may sleep.
+ * Return: the loan, or an ERR_PTR().
+ */
+struct nvme_cmb_loan *nvme_cmb_lend(const struct nvme_cmb_window *win)
+{
+	struct pci_dev *pdev = win->ctrl->pdev;
+	struct nvme_cmb_loan *loan;
+	int ret;
+
+	loan = kzalloc(sizeof(*loan), GFP_KERNEL);
+	if (!loan)
+		return ERR_PTR(-ENOMEM);
+	loan->win = win;
+	loan->flush = nvme_cmb_window_flush;
+	loan->res = (struct resource)
+		    DEFINE_RES_MEM(pci_resource_start(pdev, win->geo.bir),
+				   pci_resource_len(pdev, win->geo.bir));
+	loan->adev.name = "pmem";
+	loan->adev.id = pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
+	loan->adev.dev.parent = &pdev->dev;
+	loan->adev.dev.release = nvme_cmb_loan_free;
+
+	ret = auxiliary_device_init(&loan->adev);
+	if (ret) {
+		kfree(loan);
+		return ERR_PTR(ret);
+	}
+	ret = auxiliary_device_add(&loan->adev);
+	if (ret) {
+		auxiliary_device_uninit(&loan->adev);
+		return ERR_PTR(ret);
+	}
+	pci_info(pdev, "PMR: %llu KiB in BAR %u lent to libnvdimm\n",
+		 win->geo.size / SZ_1K, win->geo.bir);
+	return loan;
+}
+
+/**
+ * nvme_cmb_take_back - undo nvme_cmb_lend()
+ * @loan: the loan
+ *
+ * When this returns nobody uses the PMR.
+ *
+ * Context: may sleep.
+ */
+void nvme_cmb_take_back(struct nvme_cmb_loan *loan)
+{
+	auxiliary_device_delete(&loan->adev);
+	auxiliary_device_uninit(&loan->adev);
+}

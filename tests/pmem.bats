@@ -1,0 +1,72 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The PMR in the hands of libnvdimm: /dev/pmem0 instead of /dev/nvme_pmr0.
+#
+# config: cmb-pmr
+
+load lib.bash
+
+MNT=$BATS_FILE_TMPDIR/mnt
+
+setup_file() {
+	load_driver pmem=1
+	mkdir "$MNT"
+}
+
+@test "there is /dev/pmem0, no nvme_pmr0, and the CMB is a disk as ever" {
+	[ -b /dev/pmem0 ]
+	[ -z "$(find /dev -name 'nvme_pmr*')" ]
+	[ "$(blockdev --getsize64 /dev/pmem0)" -eq $((16 << 20)) ]
+	[ "$(cat /sys/block/pmem0/queue/write_cache)" = "write back" ]
+	ends_hold_data /dev/nvme_cmb0
+}
+
+@test "fio verifies it" {
+	fio_verify /dev/pmem0 4k 64k
+}
+
+@test "a file that was written through a mapping, with DAX, outlives a remount" {
+	[ "$(cat /sys/block/pmem0/queue/dax)" -eq 1 ] || skip "no DAX on this kernel"
+	mkfs.ext4 -q -b 4096 /dev/pmem0
+	mount -o dax /dev/pmem0 "$MNT"
+	grep -E "^/dev/pmem0 .*\bdax" /proc/mounts
+	fio --name=map --filename="$MNT/file" --ioengine=mmap --rw=randwrite \
+		--bs=4k --size=4m --verify=crc32c --do_verify=0 --end_fsync=1 \
+		>/dev/null
+	umount "$MNT"
+	mount -o dax /dev/pmem0 "$MNT"
+	fio --name=map --filename="$MNT/file" --ioengine=mmap --rw=randwrite \
+		--bs=4k --size=4m --verify=crc32c --verify_only --verify_fatal=1 \
+		>/dev/null
+	umount "$MNT"
+	e2fsck -f -n /dev/pmem0
+}
+
+@test "a flush fails while the controller does not answer" {
+	local function
+	function=$(controller)
+	setpci -s "$function" COMMAND=0
+	fails dd if=/dev/zero of=/dev/pmem0 bs=4k count=1 conv=fsync
+	setpci -s "$function" COMMAND=6
+	dd if=/dev/zero of=/dev/pmem0 bs=4k count=1 conv=fsync
+}
+
+@test "it goes with the controller, and comes with it, also under a mount" {
+	mkfs.ext4 -q -b 4096 /dev/pmem0
+	mount /dev/pmem0 "$MNT"
+	unbind "$(controller)"
+	[ ! -e /dev/pmem0 ]
+	umount "$MNT"
+	bind nvme_cmb "$(controller)"
+	settle
+	[ -b /dev/pmem0 ]
+}
+
+@test "without the parameter it is a disk again, with its data" {
+	pattern kept 1048576 | dd of=/dev/pmem0 bs=64k oflag=direct conv=fsync \
+		iflag=fullblock status=none
+	load_driver
+	[ ! -e /dev/pmem0 ]
+	cmp -n 1048576 <(pattern kept 1048576) /dev/nvme_pmr0
+}
