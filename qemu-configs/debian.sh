@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Debian for the lab: a root directory per suite that holds compilers, kernels
-# and headers; the guest's disk; a kernel with its initramfs and modules; and
-# the module nvme_cmb built for it. No step needs root. Everything but the
-# module is kept in a cache outside the checkout and made only once.
+# Debian for the lab: root directories that hold compilers, kernels and headers;
+# the guest's disk; a kernel with its initramfs and modules; and the module nvme_cmb
+# built for it. No step needs root. Everything but the module is kept in a cache
+# outside the checkout and made only once.
 
 # shellcheck source=qemu-configs/lib.sh
 . "${BASH_SOURCE%/*}/lib.sh"
@@ -15,7 +15,8 @@ Usage: debian.sh COMMAND
   kernel KERNEL             make the guest's disk and KERNEL, and say where they are
   module KERNEL [ARG...]    build nvme_cmb.ko for KERNEL in build/; ARG is for make
   clean-cache               remove the cache
-KERNEL is 6.1, 6.12 or sid. NVME_CMB_CACHE names another cache directory.
+KERNEL is 6.1, 6.12, sid, 6.12-debug or 6.12-rt. NVME_CMB_CACHE names another cache
+directory.
 EOF
 }
 
@@ -23,6 +24,8 @@ checkout=$(cd "${BASH_SOURCE%/*}/.." && pwd)
 cache=${NVME_CMB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nvme_cmb}
 
 kernel_packages=(linux-{image,headers}-cloud-amd64)
+rt_packages=(linux-{image,headers}-6.12-rt-amd64)
+source_packages=(linux-source-6.12 bc bison flex libelf-dev kmod xz-utils)
 build_packages=(gcc make sparse)
 bookworm_packages=(
 	linux-{image,headers}-6.12-cloud-amd64
@@ -33,11 +36,13 @@ bookworm_packages=(
 
 # --- the cache ---------------------------------------------------------------
 
-# An item's name ends in a hash of its recipe: the function that makes it, with
-# that function's arguments. So a changed recipe makes a new item.
+# An item's name ends in a hash of its recipe: the function that makes it, those
+# whose names begin with that one's, and its arguments. So a changed recipe makes a
+# new item.
 item() { # NAME RECIPE ARG...
-	local hash
-	hash=$({ declare -f "$2" mmdebstrap_tar; printf '%s\n' "${@:3}"; } | sha256sum)
+	local functions hash
+	mapfile -t functions < <(compgen -A function "$2")
+	hash=$({ declare -f "${functions[@]}" mmdebstrap_tar; printf '%s\n' "${@:3}"; } | sha256sum)
 	echo "$cache/$1-${hash:0:12}"
 }
 
@@ -86,6 +91,39 @@ make_root() { # DIRECTORY SUITE PACKAGE...
 		tar -x -C "$directory" --no-same-owner -p --exclude='./dev/*'
 }
 
+# A root whose kernel is no package, but lies where a package would have put it.
+# FRAGMENT is what the kernel has beyond tinyconfig.
+make_debug_root() { # DIRECTORY FRAGMENT SUITE PACKAGE...
+	make_root "$1" "${@:3}"
+	as_root make_debug_root_kernel "$1" "$2"
+}
+
+make_debug_root_kernel() { # ROOT FRAGMENT
+	local root=$1 source=/usr/src/linux dir refused release
+	in_root() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" "$@"; }
+	for dir in dev proc; do
+		mount --rbind "/$dir" "$root/$dir"
+	done
+
+	mkdir "$root$source"
+	tar -xf "$root"/usr/src/linux-source-*.tar.xz -C "$root$source" --strip-components=1
+	echo "$2" >"$root$source/kernel/configs/fragment.config"
+	in_root make -C "$source" tinyconfig fragment.config
+	# what depends on something else that is not set is dropped in silence
+	refused=$(grep -E '^(# )?CONFIG_[^ ]*(=| is not set)' <<<"$2" | grep -vxFf "$root$source/.config") || true
+	[[ ! $refused ]] || { printf 'this kernel cannot have:\n%s\n' "$refused"; exit 1; }
+
+	in_root make -C "$source" -s -j"$(nproc)" bzImage modules
+	in_root make -C "$source" -s modules_install
+	release=$(<"$root$source/include/config/kernel.release")
+	cp "$root$source/arch/x86/boot/bzImage" "$root/boot/vmlinuz-$release"
+	cp "$root$source/.config" "$root/boot/config-$release"
+	in_root make -C "$source" run-command \
+		KBUILD_RUN_COMMAND="$source/scripts/package/install-extmod-build /usr/src/headers"
+	ln -sfT /usr/src/headers "$root/usr/lib/modules/$release/build"
+	rm -r "$root$source" "$root"/usr/src/linux-source-*
+}
+
 make_disk() { # FILE ROOT
 	as_root make_disk_of_mounts "$@"
 }
@@ -106,7 +144,7 @@ make_kernel() { # DIRECTORY ROOT RELEASE BUSYBOX
 
 	# only what it takes to mount the disk, numbered in the order of insmod
 	cp "$busybox" "$directory/initramfs/busybox"
-	modprobe -d "$root" -S "$release" --show-depends -a virtio_pci virtio_blk |
+	modprobe -d "$root" -S "$release" --show-depends -a virtio_pci virtio_blk ext4 |
 		sed -n 's/^insmod //p' | awk '!seen[$1]++' | while read -r module; do
 			if [[ $module == *.xz ]]; then xz -dc "$module"; else cat "$module"; fi \
 				>"$directory/initramfs/modules/$((++n)).ko"
@@ -125,28 +163,38 @@ pack_initramfs() { # DIRECTORY
 
 # --- kernels -----------------------------------------------------------------
 
-suite_of() { # KERNEL
+# Where KERNEL and all it takes to build modules for it are.
+root_recipe() { # KERNEL
 	case $1 in
-	6.1 | 6.12) echo bookworm ;;
-	sid) echo sid ;;
-	*) die "no kernel '$1': choose 6.1, 6.12 or sid" ;;
+	6.1 | 6.12)
+		recipe=(root-bookworm make_root bookworm
+			"${kernel_packages[@]}" "${build_packages[@]}" "${bookworm_packages[@]}")
+		;;
+	sid)
+		recipe=(root-sid make_root sid "${kernel_packages[@]}" "${build_packages[@]}")
+		;;
+	6.12-rt)
+		recipe=(root-rt make_root bookworm "${rt_packages[@]}" "${build_packages[@]}")
+		;;
+	6.12-debug)
+		recipe=(root-debug make_debug_root "$(<"$checkout/qemu-configs/debug.config")"
+			bookworm "${source_packages[@]}" "${build_packages[@]}")
+		;;
+	*)
+		die "no kernel '$1': choose 6.1, 6.12, sid, 6.12-debug or 6.12-rt"
+		;;
 	esac
-}
-
-root_recipe() { # SUITE
-	recipe=("root-$1" make_root "$1" "${kernel_packages[@]}" "${build_packages[@]}")
-	[[ $1 != bookworm ]] || recipe+=("${bookworm_packages[@]}")
 }
 
 # Set what the commands need to know of a kernel: root, release, and the items
 # disk and kernel, all made if need be.
 use_kernel() { # KERNEL
-	local suite recipe busybox
-	suite=$(suite_of "$1")
+	local recipe busybox
+	root_recipe "$1" # or there is no such kernel
 	need mmdebstrap mke2fs cpio flock modprobe xz
 	((EUID == 0)) || need newuidmap
 
-	root_recipe bookworm
+	root_recipe 6.12 # which has the guest's user land, too
 	provide "${recipe[@]}"
 	root=$(item "${recipe[@]}")
 	busybox=$root/bin/busybox
@@ -154,10 +202,10 @@ use_kernel() { # KERNEL
 	provide "${recipe[@]}"
 	disk=$(item "${recipe[@]}")
 
-	root_recipe "$suite"
+	root_recipe "$1"
 	provide "${recipe[@]}"
 	root=$(item "${recipe[@]}")
-	release=$(cd "$root/usr/lib/modules" && if [[ $1 == sid ]]; then echo ./*; else echo ./"$1".*; fi)
+	release=$(cd "$root/usr/lib/modules" && case $1 in 6.1 | 6.12) echo ./"$1".* ;; *) echo ./* ;; esac)
 	release=${release#./}
 	recipe=("kernel-$1" make_kernel "$root" "$release" "$busybox")
 	provide "${recipe[@]}"
