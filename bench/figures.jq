@@ -62,7 +62,21 @@ def targets: . as $result | .figures as $f |
 			"\(.shape)-x1" as $s | $f.nvme_cmb[$s].iops | over($f.stock_nvme[$s].iops); {at_least: 4})),
 		(each(["4k"]) | target("\(.rw) \(.bs): of 8 controllers / the only one";
 			"\(.shape)-x1" as $s | $f.one_of_8[$s].iops | over($f.one_of_1[$s].iops); {within: 0.05}))
-	];
+	] + if $f.nvme_pmr then [
+		(each(["4k", "64k", "1m"]) | target("\(.rw) \(.bs): nvme_pmr / brd";
+			"\(.shape)-x1" as $s | $f.nvme_pmr[$s].iops | over($f.brd[$s].iops);
+			{at_least: {"4k": 1, "64k": 1.25, "1m": 1.25}[.bs]})),
+		(each(["4k"]) | target("\(.rw) \(.bs), io_uring, 32 at once: nvme_pmr / brd";
+			"\(.shape)-uring32" as $s | $f.nvme_pmr[$s].iops | over($f.brd[$s].iops); {at_least: 1})),
+		(each(["4k"]) | select($f.virtio_pmem) | target("\(.rw) \(.bs): nvme_pmr / virtio-pmem";
+			"\(.shape)-x1" as $s | $f.nvme_pmr[$s].iops | over($f.virtio_pmem[$s].iops);
+			{at_least: {randread: 3, randwrite: 1}[.rw]})),
+		(each(["1m"]) | target("\(.rw) \(.bs): nvme_pmr / memcpy";
+			"\(.shape)-x1" as $s | $f.nvme_pmr[$s].iops | over($f.memcpy[$s].iops); {at_least: 0.8})),
+		(each(["4k"]) | target("\(.rw) \(.bs): nvme_pmr, 2 jobs / 1 job";
+			.shape as $s | $f.nvme_pmr["\($s)-x2"].iops | over($f.nvme_pmr["\($s)-x1"].iops);
+			{at_least: 1.7}))
+	] else [] end;
 def wanted: if .at_least then "at least \(.at_least)" elif .under then "under \(.under)" else "1 +- \(.within)" end;
 
 # The table for the terminal, or anything else that takes columns

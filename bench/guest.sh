@@ -15,23 +15,26 @@ usage() {
 Usage: guest.sh JOBS ROUNDS MS DEVICE...
   JOBS       the shapes: names of .fio files beside this one
   MS         for each of them
-DEVICE: nvme_cmb, baseline, brd, null_blk, zram, stock_nvme, virtio_blk, virtio_pmem;
-        one_of_1 and one_of_8 are nvme_cmb at 4k, alone and beside seven idle ones
+DEVICE: nvme_cmb, baseline, nvme_pmr, brd, null_blk, zram, stock_nvme, virtio_blk,
+        virtio_pmem; one_of_1 and one_of_8 are nvme_cmb at 4k, alone and beside seven
+        idle ones; memcpy is no device, but a file on tmpfs through a mapping, at 1m
 EOF
 }
 
 pci=/sys/bus/pci
 null_blk=/sys/kernel/config/nullb/nullb0
-export SPAN=48M
+export SPAN=48M ENGINE DIRECT
 declare -A disks=(
 	[nvme_cmb]=/dev/nvme_cmb0 [one_of_1]=/dev/nvme_cmb0 [one_of_8]=/dev/nvme_cmb0
 	[baseline]=/dev/cmb_baseline0
+	[nvme_pmr]=/dev/nvme_pmr0
 	[brd]=/dev/ram0
 	[null_blk]=/dev/nullb0
 	[zram]=/dev/zram0
 	[stock_nvme]=/dev/disk/by-id/nvme-QEMU_NVMe_Ctrl_stock
 	[virtio_blk]=/dev/disk/by-id/virtio-bench
 	[virtio_pmem]=/dev/pmem0
+	[memcpy]=/dev/shm/memcpy
 )
 
 send() { # JQ-ARG...
@@ -74,15 +77,18 @@ set_up() { # DEVICE
 		;;
 	stock_nvme) give "$namespace" nvme ;;
 	virtio_pmem) modprobe virtio_pmem ;;
+	nvme_pmr) give "${cmbs[0]}" nvme_cmb ;;
+	memcpy) truncate -s 48M "${disks[$1]}" ;;
 	esac
 	udevadm settle
-	[[ ! -b ${disks[$1]} ]] || fill "${disks[$1]}"
+	[[ ! -e ${disks[$1]} ]] || fill "${disks[$1]}"
+	take_back "${cmbs[@]}"
 }
 
 # Reading what was never written is no reading, and zram keeps no page of zeros
 fill() { # DISK
 	for _ in {1..48}; do cat /tmp/random; done |
-		dd of="$1" bs=1M iflag=fullblock oflag=direct status=none
+		dd of="$1" bs=1M iflag=fullblock conv=notrunc,fsync status=none
 }
 
 give() { # FUNCTION DRIVER
@@ -100,13 +106,14 @@ take_back() { # FUNCTION...
 	done
 }
 
-# Set DISK, and shapes to those that the device takes
+# Set DISK, ENGINE and DIRECT, and shapes to those that the device takes
 attach() { # DEVICE
 	local function
 	export DISK=${disks[$1]}
+	ENGINE=psync DIRECT=1
 	shapes=("${all_shapes[@]}")
 	case $1 in
-	nvme_cmb) give "${cmbs[0]}" nvme_cmb ;;
+	nvme_cmb | nvme_pmr) give "${cmbs[0]}" nvme_cmb ;;
 	baseline) give "${cmbs[0]}" cmb_baseline ;;
 	one_of_1)
 		give "${cmbs[0]}" nvme_cmb
@@ -117,6 +124,10 @@ attach() { # DEVICE
 			give "$function" nvme_cmb
 		done
 		shapes=(rand{read,write}-4k-x1)
+		;;
+	memcpy)
+		ENGINE=mmap DIRECT=0
+		shapes=(rand{read,write}-1m-x1)
 		;;
 	zram) # has blocks of 4 KiB
 		mapfile -t shapes < <(printf '%s\n' "${shapes[@]}" | grep -vE -- '-(512|2k)-')

@@ -27,7 +27,7 @@ def limit_points: . as $result | [.figures.nvme_cmb | points] | map(.x as $bytes
 	| if $plot == "bandwidth" then limit_ns($rw; $bytes; period_ns) | with(.; $bytes * 1e3 / .[0])
 	else limit_ns($rw; $bytes; .mean_ns) | scale(1e-3) end));
 
-(.figures | del(.one_of_1, .one_of_8) | map_values([points])),
+(.figures | del(.one_of_1, .one_of_8, .memcpy) | map_values([points])),
 (select($plot == "bandwidth" or $plot == "latency") | {limit: limit_points})
 | to_entries[] | select(.value != [])
 | "# \(.key)", (.value | sort_by(.x)[] | [.x, .label, .y.median, .y.min, .y.max] | @tsv), "", ""

@@ -18,7 +18,8 @@ figures() { # JQ-FILTER [JQ-ARG...]
 
 plots() { # the kinds of which this result has points
 	figures '.figures.nvme_cmb | keys | map(shape) | "bandwidth", "latency",
-		"jobs_" + (["4k", "64k", "1m"][]), if any(.how == "uring") then "depth" else empty end'
+		"jobs_" + (["4k", "64k", "1m"][]),
+		if map(select(.how == "uring").count) | unique | length > 1 then "depth" else empty end'
 }
 
 draw() { # PLOT RW

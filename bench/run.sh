@@ -20,7 +20,7 @@ EOF
 
 parse_options() { # ARG...
 	want_kernel=6.12 rounds=5 runtime=1000 jobs='targets.fio curves.fio'
-	devices=(nvme_cmb baseline brd null_blk zram stock_nvme virtio_blk virtio_pmem one_of_1 one_of_8)
+	devices=(nvme_cmb baseline nvme_pmr brd null_blk zram stock_nvme virtio_blk virtio_pmem one_of_1 one_of_8 memcpy)
 	while (($#)); do
 		case $1 in
 		--kernel | --rounds | --runtime)
@@ -28,7 +28,7 @@ parse_options() { # ARG...
 			;;&
 		--quick)
 			jobs=targets.fio runtime=300
-			devices=(nvme_cmb baseline null_blk stock_nvme one_of_1 one_of_8)
+			devices=(nvme_cmb baseline nvme_pmr brd null_blk stock_nvme virtio_pmem one_of_1 one_of_8 memcpy)
 			shift
 			continue
 			;;
@@ -54,7 +54,7 @@ estimate() { # -> seconds
 	local shapes
 	# shellcheck disable=SC2086 # names of files
 	shapes=$(cd "$checkout/bench" && cat $jobs | grep -c '^\[')
-	jq -n "30 + $rounds * (${#devices[@]} - 2) * $shapes * ($runtime + 600) / 1000 | round"
+	jq -n "30 + $rounds * (${#devices[@]} - 3) * $shapes * ($runtime + 600) / 1000 | round"
 }
 
 host_meta() {
