@@ -8,6 +8,10 @@
 load lib.bash
 
 DISK=/dev/nvme_cmb0
+TIMES=${FULL:+100}
+: "${TIMES:=25}"
+TIMES_BUSY=${FULL:+20}
+: "${TIMES_BUSY:=8}"
 
 setup_file() {
 	load_driver
@@ -84,30 +88,34 @@ reload_busy() {
 	cmp -n 1048576 <(pattern reload 1048576) $DISK
 }
 
-@test "100 times unbound and bound" {
-	rebind 100
+@test "unbound and bound, time after time" {
+	rebind "$TIMES"
+	echo "# $TIMES times" >&3
 	ends_hold_data $DISK
 }
 
-@test "100 times removed and inserted" {
+@test "removed and inserted, time after time" {
 	local i
-	for i in {1..100}; do
+	for ((i = 0; i < TIMES; i++)); do
 		# udev may be reading the disk that just came.
 		settle
 		rmmod nvme_cmb
 		modprobe nvme_cmb
 	done
+	echo "# $TIMES times" >&3
 	ends_hold_data $DISK
 }
 
-@test "20 times unbound and bound under load" {
-	under_load rebind 20 disk_is_busy
+@test "unbound and bound under load, time after time" {
+	under_load rebind "$TIMES_BUSY" disk_is_busy
+	echo "# $TIMES_BUSY times" >&3
 	settle
 	ends_hold_data $DISK
 }
 
-@test "20 times removed and inserted under load" {
-	under_load reload_busy 20
+@test "removed and inserted under load, time after time" {
+	under_load reload_busy "$TIMES_BUSY"
+	echo "# $TIMES_BUSY times" >&3
 	settle
 	ends_hold_data $DISK
 }
