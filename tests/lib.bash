@@ -26,6 +26,23 @@ teardown() {
 	fi
 }
 
+# And a file is over only when nothing of what it allocated was lost.
+teardown_file() {
+	no_leak
+}
+
+# no_leak: on a kernel that looks for them. It knows an object as lost when that is
+# more than five seconds old, and has not changed from one scan to the next.
+no_leak() {
+	local kmemleak=/sys/kernel/debug/kmemleak
+	[ -e $kmemleak ] || return 0
+	echo scan >$kmemleak
+	sleep 5
+	echo scan >$kmemleak
+	# a module that is gone has addresses, and no names
+	! grep -EB20 'nvme_cmb| 0xffffffff' $kmemleak
+}
+
 log_since_mark() {
 	dmesg | awk -v mark="test: $BATS_TEST_DESCRIPTION" '
 		index($0, mark) { log_text = "" }
@@ -43,9 +60,10 @@ logged() {
 
 # controllers: the NVMe functions, in bus order, one a line.
 controllers() {
-	local dev
+	local dev class
 	for dev in "$SYS_PCI"/devices/*; do
-		[ "$(<"$dev/class")" != 0x010802 ] || echo "${dev##*/}"
+		read -r class <"$dev/class"
+		[ "$class" != 0x010802 ] || echo "${dev##*/}"
 	done
 }
 
