@@ -1,0 +1,47 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Each allocation that binding or unbinding makes fails once, alone: the first, the
+# second, and so on until none is left to fail.
+#
+# config: cmb
+# kernels: 6.12-debug
+# deadline: 3600
+
+load lib.bash
+
+setup_file() {
+	local site
+	load_driver
+	# udev would read each disk that comes, which takes longer than all the rest
+	udevadm control --exit
+	unbind "$(controller)"
+	for site in failslab fail_page_alloc; do
+		# those that may wait for memory, too, as nearly all here may
+		echo N >/sys/kernel/debug/$site/ignore-gfp-wait
+		# each would be told with a trace, as a splat is
+		echo 0 >/sys/kernel/debug/$site/verbose
+	done
+	echo N >/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem
+	echo 0 >/sys/kernel/debug/fail_page_alloc/min-order
+}
+
+# sweep ACTION: and say how it went.
+sweep() {
+	local counts
+	counts=$(tests/fail_nth "$1" "$(controller)")
+	echo "# $1: allocations that failed, times it was unbound then,\
+ times it had no node: $counts" >&3
+	counts=${counts#failed=}
+	[ "${counts%% *}" -gt 10 ]
+}
+
+@test "binding without one allocation gives an error or a disk, and no harm" {
+	sweep bind
+	no_leak
+}
+
+@test "unbinding without one allocation takes the disk away, and no harm" {
+	sweep unbind
+	no_leak
+}
