@@ -1,0 +1,209 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Everything at once: what was written must verify, whatever else goes on, and also
+# when the disk went in between and came back.
+#
+# config: cmb
+# kernels: 6.12-debug
+# deadline: 2400
+
+load lib.bash
+
+MIB=$((1 << 20))
+CPU=/sys/devices/system/cpu/cpu1/online
+
+setup_file() {
+	load_driver
+}
+
+# The disk gets another number when someone still has the last one open.
+current_disk() {
+	ls "$SYS_PCI/devices/$FUNCTION/block" 2>/dev/null
+}
+
+# queue ATTRIBUTE VALUE: of the disk, if there is one just now.
+queue() {
+	echo "$2" >"/sys/block/$(current_disk)/queue/$1" || true
+} 2>/dev/null
+
+# count NAME [BY]: so many more of them. Each NAME has one process that counts.
+count() {
+	echo $(($(counted "$1") + ${2:-1})) >"$BATS_TEST_TMPDIR/count.$1"
+}
+
+counted() {
+	cat "$BATS_TEST_TMPDIR/count.$1" 2>/dev/null || echo 0
+}
+
+# still_on: false when the time is over, or something was found.
+still_on() {
+	[ "$SECONDS" -lt "$END" ] && [ ! -e "$BATS_TEST_TMPDIR/found" ]
+}
+
+# found TEXT...: what must not be. It ends the test.
+found() {
+	echo "$*" >>"$BATS_TEST_TMPDIR/found"
+}
+
+# --- who writes and reads, each in a region of its own -----------------------
+
+# A region is written until that went through, and then read until that did, twice:
+# a disk that goes breaks off either. No round's data are those of another.
+keep_verifying() { # ENGINE DEPTH REGION
+	local round=1 verified='' log=$BATS_TEST_TMPDIR/fio.$1 disk
+	while still_on; do
+		disk=$(current_disk)
+		[ -b "/dev/$disk" ] || continue
+		if fio --name="$1" --filename="/dev/$disk" --ioengine="$1" \
+			--iodepth="$2" --offset=$(($3 * MIB)) --size=1m \
+			--rw=randwrite --bsrange=512-64k --direct=1 \
+			--allow_file_create=0 --verify=crc32c \
+			--verify_fatal=1 --randseed=$round \
+			${verified:+--verify_only} >"$log" 2>&1; then
+			count "$1"
+			case $verified in
+			'')	verified=0 ;;
+			0)	verified=1 ;;
+			1)	verified='' round=$((round + 1)) ;;
+			esac
+		elif grep -E 'verify:|verify failed|err=84' "$log"; then
+			found "$1: $(cat "$log")"
+		else
+			count "$1-broken-off"
+		fi
+	done
+}
+
+# What dd says it wrote is there when the disk is back, also if dd was broken off.
+keep_writing() { # REGION
+	local round=0 blocks disk
+	while still_on; do
+		disk=$(current_disk)
+		[ -b "/dev/$disk" ] || continue
+		round=$((round + 1))
+		blocks=$(pattern "round $round" $MIB | LC_ALL=C dd \
+			of="/dev/$disk" oflag=direct,seek_bytes conv=nocreat \
+			iflag=fullblock bs=4k seek=$(($1 * MIB)) 2>&1 |
+			sed -n 's/+.* records out$//p')
+		[ "${blocks:-0}" -gt 0 ] || continue
+		[ "$blocks" -eq 256 ] || count dd-broken-off
+		until read_back "$1" "$blocks" || ! still_on; do
+			:
+		done
+		[ -s "$BATS_TEST_TMPDIR/back" ] || continue
+		if cmp -n $((blocks * 4096)) <(pattern "round $round" $MIB) \
+			"$BATS_TEST_TMPDIR/back"; then
+			count dd
+			count bytes $((blocks * 4096))
+		else
+			found "dd: round $round, $blocks blocks differ"
+		fi
+	done
+}
+
+read_back() { # REGION BLOCKS
+	: >"$BATS_TEST_TMPDIR/back"
+	dd if="/dev/$(current_disk)" of="$BATS_TEST_TMPDIR/back" bs=4k \
+		iflag=direct,skip_bytes skip=$(($1 * MIB)) count="$2" \
+		status=none 2>/dev/null &&
+		[ "$(stat -c %s "$BATS_TEST_TMPDIR/back")" -eq $(($2 * 4096)) ]
+}
+
+# A region that is discarded reads as zeros.
+keep_discarding() { # REGION
+	local disk
+	while still_on; do
+		disk=$(current_disk)
+		pattern discard $MIB | dd of="/dev/$disk" oflag=seek_bytes \
+			conv=nocreat,fsync iflag=fullblock bs=64k \
+			seek=$(($1 * MIB)) status=none 2>/dev/null || continue
+		blkdiscard --offset $(($1 * MIB)) --length $MIB \
+			"/dev/$disk" 2>/dev/null || continue
+		dd if="/dev/$disk" bs=64k count=16 iflag=direct,skip_bytes \
+			skip=$(($1 * MIB)) status=none 2>/dev/null \
+			>"$BATS_TEST_TMPDIR/zeros" || continue
+		[ -s "$BATS_TEST_TMPDIR/zeros" ] || continue
+		if cmp -n "$(stat -c %s "$BATS_TEST_TMPDIR/zeros")" \
+			/dev/zero "$BATS_TEST_TMPDIR/zeros"; then
+			count discards
+		else
+			found "what was discarded is not zeros"
+		fi
+	done
+}
+
+# --- who disturbs them -------------------------------------------------------
+
+keep_rebinding() {
+	while still_on; do
+		sleep 2 # for others to get somewhere
+		echo "$FUNCTION" >"$SYS_PCI/drivers/nvme_cmb/unbind"
+		echo "$FUNCTION" >"$SYS_PCI/drivers/nvme_cmb/bind"
+		count rebinds
+	done
+}
+
+keep_switching() {
+	while still_on; do
+		for scheduler in none mq-deadline bfq kyber; do
+			queue scheduler $scheduler
+			for depth in 4 16 64; do
+				queue nr_requests $depth
+			done
+			count switches
+		done
+	done
+}
+
+keep_plugging() {
+	while still_on; do
+		echo 0 >$CPU
+		echo 1 >$CPU
+		count cpu-cycles
+	done
+}
+
+# All memory but 64 MiB, and that back.
+keep_squeezing() {
+	local free_kib
+	while still_on; do
+		free_kib=$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)
+		dd if=/dev/zero of=/dev/shm/squeeze bs=1M \
+			count=$((free_kib / 1024 - 64)) status=none || true
+		rm /dev/shm/squeeze
+		count squeezes
+	done
+}
+
+@test "what was written verifies, while all changes around it" {
+	local what
+	FUNCTION=$(controller)
+	SECONDS=0
+	if [ "$FULL" ]; then END=600; else END=60; fi
+	modprobe -a bfq mq-deadline kyber-iosched || true
+	keep_verifying psync 1 0 3>&- &
+	keep_verifying libaio 8 2 3>&- &
+	keep_verifying io_uring 32 4 3>&- &
+	keep_writing 6 3>&- &
+	keep_discarding 8 3>&- &
+	keep_rebinding 3>&- &
+	keep_switching 3>&- &
+	keep_plugging 3>&- &
+	keep_squeezing 3>&- &
+	wait
+	for what in psync libaio io_uring dd discards rebinds switches \
+		cpu-cycles squeezes bytes; do
+		echo "# $what: $(counted $what)" \
+			"$([ "$(counted $what-broken-off)" -eq 0 ] ||
+			   echo "and broken off: $(counted $what-broken-off)")" >&3
+		[ "$(counted $what)" -gt 0 ]
+	done
+	if [ -e "$BATS_TEST_TMPDIR/found" ]; then
+		cat "$BATS_TEST_TMPDIR/found"
+		return 1
+	fi
+	settle
+	bind nvme_cmb "$FUNCTION"
+	ends_hold_data "/dev/$(current_disk)"
+}
