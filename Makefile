@@ -7,6 +7,8 @@ KVER   ?= $(shell uname -r)
 KDIR   ?= /lib/modules/$(KVER)/build
 
 kernels := 6.1 6.12 sid
+# the one built to watch drivers, and the one that preempts what others do not
+debug_kernels := 6.12-debug 6.12-rt
 configs := $(sort $(patsubst qemu-configs/%.cfg,%,$(wildcard qemu-configs/*.cfg)))
 
 # Empty in the environment is as good as absent
@@ -15,8 +17,8 @@ V      := $(filter-out 0,$(V))
 export QEMU V
 
 ifneq ($(KERNEL),)
-ifeq ($(filter $(kernels),$(KERNEL)),)
-$(error no kernel '$(KERNEL)': KERNEL is one of $(kernels))
+ifeq ($(filter $(kernels) $(debug_kernels),$(KERNEL)),)
+$(error no kernel '$(KERNEL)': KERNEL is one of $(kernels) $(debug_kernels))
 endif
 endif
 ifeq ($(filter $(configs),$(CONFIG)),)
@@ -24,13 +26,34 @@ $(error no topology '$(CONFIG)': CONFIG is one of $(configs))
 endif
 
 # run, shell and bench need one kernel, check and lint go through all
-kernel  := $(or $(KERNEL),6.12)
-kernels := $(or $(KERNEL),$(kernels))
+kernel        := $(or $(KERNEL),6.12)
+kernels       := $(or $(KERNEL),$(kernels))
+debug_kernels := $(or $(KERNEL),$(debug_kernels))
 
 debian := qemu-configs/debian.sh
 boot   := qemu-configs/boot.sh --kernel $(kernel) --config $(CONFIG)
 
-.PHONY: all modules run shell check lint bench bench-quick bench-compare install modules_install clean clean-cache help
+# The longest first, for two guests run at a time
+first := tests/stress.bats tests/fail_nth.bats tests/lifecycle.bats tests/data.bats
+tests := $(wildcard tests/*.t tests/*.bats)
+tests := $(filter $(tests),$(first)) $(filter-out $(first),$(tests))
+
+# What check-debug runs when it has to be quick: what only the watching kernel can
+# run, then of the rest what allocates, locks and goes away most
+quick := $(addprefix tests/,stress.bats fail_nth.bats kunit.bats lifecycle.bats)
+quick := $(filter $(tests),$(quick))
+
+# $(call check,KERNELS,FILES)
+define check
+	@bash -c '. qemu-configs/lib.sh && need prove'
+	@$(foreach k,$1,$(debian) module $k &&) $(boot) --accelerator
+	@status=0; for KERNEL in $1; do \
+		export KERNEL QUIET=1; echo "Kernel $$KERNEL"; \
+		prove --failures --comments -j2 --exec tests/run $2 || status=1; \
+	done; exit $$status
+endef
+
+.PHONY: all modules run shell check check-debug check-debug-quick lint bench bench-quick bench-compare install modules_install clean clean-cache help
 
 all: modules
 
@@ -56,12 +79,16 @@ shell: ## boot a guest and give a prompt in it, with the disk there
 	@$(boot) --interactive -- qemu-configs/guest/shell.sh
 
 check: ## run the tests in guests of all three kernels
-	@bash -c '. qemu-configs/lib.sh && need prove'
-	@$(foreach k,$(kernels),$(debian) module $k &&) $(boot) --accelerator
-	@status=0; for KERNEL in $(kernels); do \
-		export KERNEL QUIET=1; echo "Kernel $$KERNEL"; \
-		prove --failures --comments -j2 --exec tests/run tests/*.t tests/*.bats || status=1; \
-	done; exit $$status
+	$(call check,$(kernels),$(tests))
+
+check-debug: ## run them where the kernel watches every step, and on PREEMPT_RT: in full
+	$(call check,$(debug_kernels),$(tests))
+
+check-debug-quick: ## run some, and shorter, on the kernel that watches
+	$(call check,$(firstword $(debug_kernels)),$(quick))
+
+# Tests do more, and take longer, when they see this
+check-debug: export FULL := 1
 
 lint: ## check the style of all code, with the compiler, sparse, checkpatch, shellcheck
 	@qemu-configs/lint.sh $(kernels)
@@ -84,7 +111,8 @@ clean-cache: ## remove the kernels and disks that the lab keeps outside the chec
 	@$(debian) clean-cache
 
 help: ## list the targets
-	@sed -En 's/^([a-z_-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -En 's/^([a-z_-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 	@echo
-	@echo 'Variables: KERNEL=6.1|6.12|sid (run, shell, bench: 6.12; check, lint: all), CONFIG=$(subst $() ,|,$(configs)),'
-	@echo '           QEMU=path of another QEMU, V=1 for all output'
+	@echo 'Variables: KERNEL=6.1|6.12|sid|6.12-debug|6.12-rt (run, shell, bench: 6.12; check, lint: the first three),'
+	@echo '           CONFIG=$(subst $() ,|,$(configs)),'
+	@echo '           QEMU=path of another QEMU, V=1 for all output, FULL=1 for more of each test'
