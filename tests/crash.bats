@@ -1,0 +1,126 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A power cut at any moment: dm-log-writes records what ext4 has the disk do under
+# load. Each state that the disk was in when a flush ended is then put back on it,
+# and the kernel has to recover the file system there, find it clean, and find all
+# that was synced by then.
+#
+# config: cmb
+# deadline: 1800
+
+load lib.bash
+
+DISK=/dev/nvme_cmb0
+TESTS=$BATS_TEST_DIRNAME
+
+# Of the disk, because all of them are put back on it for each flush
+MIB=8
+# of load, and meanwhile a file synced and marked in the log
+ROUNDS=4
+[ -z "${FULL-}" ] || ROUNDS=25
+
+setup_file() {
+	modprobe dm-log-writes || skip "the kernel has no dm-log-writes"
+	modprobe loop
+	load_driver
+	# udev looks at every state of a disk that nobody has locked
+	exec 9<$DISK
+	flock 9
+}
+
+# What the tests leave to each other: the disk as it was at first, the log, and the
+# sums of all files that were synced before a mark.
+first() { echo "$BATS_FILE_TMPDIR/first"; }
+log() { echo "$BATS_FILE_TMPDIR/log"; }
+sums() { echo "$BATS_FILE_TMPDIR/sums.$1"; } # MARK
+
+# keep N DIRECTORY: a new file, synced, and a file replaced by a synced one.
+keep() {
+	pattern "kept $1" 20000 >"$2/kept.$1"
+	sync "$2/kept.$1" "$2"
+	echo "$1" >"$2/next"
+	sync "$2/next"
+	mv "$2/next" "$2/last"
+	sync "$2"
+	(cd "$2" && sha256sum kept.*) >"$(sums "$1")"
+}
+
+@test "ext4 under load is recorded, with every flush" {
+	local device mnt=$BATS_TEST_TMPDIR/mnt round
+	mkdir "$mnt"
+	mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 $DISK ${MIB}M
+	dd if=$DISK of="$(first)" bs=1M count=$MIB iflag=direct status=none
+	truncate -s 300M "$(log)"
+	device=$(losetup --find --show "$(log)")
+	dmsetup create log --table \
+		"0 $((MIB * 2048)) log-writes $DISK $device"
+	mount -o discard /dev/mapper/log "$mnt"
+	mkdir "$mnt/load" "$mnt/kept"
+	for ((round = 1; round <= ROUNDS; round++)); do
+		"$TESTS/fs_load" "$mnt/load" $round 40 3>&- &
+		keep $round "$mnt/kept"
+		dmsetup message log 0 mark $round
+		wait $!
+	done
+	umount "$mnt"
+	dmsetup status log
+	dmsetup remove log
+	losetup --detach "$device"
+	log_since_mark | fails grep -F "Ran out of space on the logdev"
+}
+
+# replay COMMAND...: the log from the first state of the disk, and COMMAND after each
+# flush, at each mark and at the end. It sees image, entries and marks, the number of
+# the latest; how often it was called for what is in stops.
+replay() {
+	local kind='' mark replayer
+	image=$BATS_TEST_TMPDIR/image marks=0
+	declare -gA stops=([flush]=0 [fua]=0 [mark]=0 [end]=0)
+	cp "$(first)" "$image"
+	coproc "$TESTS/replay_log" "$(log)" "$image" 3>&-
+	replayer=$COPROC_PID
+	until [ "$kind" = end ]; do
+		read -r entries kind mark <&"${COPROC[0]}"
+		stops[$kind]=$((stops[$kind] + 1))
+		[ "$kind" != mark ] || marks=$mark
+		"$@"
+		echo >&"${COPROC[1]}"
+	done
+	wait "$replayer"
+}
+
+@test "replayed to its end, the log is what the disk holds" {
+	replay true
+	[ "$marks" -eq $ROUNDS ]
+	dd if=$DISK bs=1M count=$MIB iflag=direct status=none | cmp - "$image"
+	echo "# $entries entries replayed, $(stat -c %s "$image") bytes alike" >&3
+}
+
+# recovers DIRECTORY: the state, put on the disk and mounted there, which is when the
+# journal is recovered.
+recovers() {
+	local mnt=$1
+	echo "after entry $entries, mark $marks"
+	dd if="$image" of=$DISK bs=1M oflag=direct status=none
+	mount $DISK "$mnt"
+	if [ "$marks" -gt 0 ]; then
+		(cd "$mnt/kept" && sha256sum --check --strict --quiet "$(sums "$marks")")
+		[ "$(<"$mnt/kept/last")" -ge "$marks" ]
+	fi
+	# which has not always been there
+	[ ! -e "$mnt/kept/kept.$((marks + 2))" ]
+	umount "$mnt"
+	e2fsck -f -n $DISK >"$BATS_TEST_TMPDIR/out" 2>&1 ||
+		{ cat "$BATS_TEST_TMPDIR/out"; return 1; }
+}
+
+@test "after each flush it recovers, is clean, and has all that was synced" {
+	local mnt=$BATS_TEST_TMPDIR/mnt
+	mkdir "$mnt"
+	replay recovers "$mnt"
+	echo "# $entries entries replayed; ${stops[flush]} flushes," \
+		"${stops[fua]} FUA writes, ${stops[mark]} marks: each recovered" >&3
+	[ "$marks" -eq $ROUNDS ]
+	[ $((stops[flush] + stops[fua])) -ge $((2 * ROUNDS)) ]
+}
