@@ -3,7 +3,8 @@
 #
 # Boot a guest with a topology, run one command in it, and end as it ended. The
 # command finds qemu-configs/ and tests/ in its working directory, the module
-# where modprobe looks. All changes to disks are lost when the guest ends.
+# where modprobe looks. All changes to disks are lost when the guest ends, but for
+# those that IMAGES keeps.
 
 # shellcheck source=qemu-configs/debian.sh
 . "${BASH_SOURCE%/*}/debian.sh"
@@ -20,7 +21,8 @@ Usage: boot.sh [OPTION...] -- COMMAND [ARG...]
   --interactive         COMMAND, by default a shell, gets this terminal and all time
   --accelerator         boot nothing, only say what QEMU would run on
 Environment: QEMU=path of another QEMU, ACCEL=tcg or kvm to overrule the choice,
-V=1 for all output, FULL=1 for tests to do all they can, NVME_CMB_CACHE=directory.
+V=1 for all output, FULL=1 for tests to do all they can, NVME_CMB_CACHE=directory,
+IMAGES=directory for the image files of the topology, to find them there next time.
 EOF
 }
 
@@ -76,11 +78,17 @@ make_payload() {
 	pack_initramfs payload
 }
 
-# The image files that a topology names are new and empty for each boot.
+# The image files that a topology names are new and empty for each boot, unless IMAGES
+# has them. The size of one that is memory is known to QEMU.
 make_images() {
-	local file
-	sed -n 's/^ *file *= *"\(.*\)"/\1/p' "$config" | while read -r file; do
-		truncate -s 64M "$file"
+	local key file
+	sed -En 's/^ *(file|mem-path) *= *"(.*)"/\1 \2/p' "$config" | while read -r key file; do
+		[[ ! $images ]] || ln -s "$images/$file" "$file"
+		if [[ $key == file ]]; then
+			truncate -s 64M "$file"
+		else
+			touch "$file"
+		fi
 	done
 }
 
@@ -198,7 +206,10 @@ give_up() { # WHAT-HAPPENED
 }
 
 clean_up() {
-	[[ ! $qemu_pid ]] || kill -KILL "$qemu_pid" 2>/dev/null || true
+	if [[ $qemu_pid ]]; then
+		kill -KILL "$qemu_pid" 2>/dev/null || true
+		wait "$qemu_pid" 2>/dev/null || true # it has the images until then
+	fi
 	[[ ! $tty ]] || stty "$tty"
 	rm -rf "$work"
 }
@@ -207,6 +218,8 @@ parse_options "$@"
 qemu=${QEMU:-qemu-system-x86_64} qemu_pid='' tty=''
 config=$(realpath "$config")
 [[ $qemu != */* || -x $qemu ]] || die "no QEMU in $qemu"
+images=${IMAGES:+$(realpath "$IMAGES")}
+[[ ! $images || -w $images/. ]] || die "IMAGES=$IMAGES is no directory to write to"
 need "$qemu"
 use_kernel "$want_kernel"
 

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The main job, run in a guest: from the stock nvme driver to nvme_cmb, then the
-# CMB as anyone's disk, with a file system on it that must be found intact.
+# CMB, or the PMR where there is none, as anyone's disk, with a file system on it that
+# must be found intact.
 
 # shellcheck source=qemu-configs/lib.sh
 . "${BASH_SOURCE%/*}/../lib.sh"
 
-disk=/dev/nvme_cmb0
 mnt=/mnt
 work=/tmp
 
@@ -74,7 +74,9 @@ device=$(readlink -f /sys/class/nvme/nvme0/device)
 show_stock_driver
 phase 'nvme_cmb takes over' "${0%/*}/take_over.sh"
 dmesg | sed -n 's/.*\(nvme_cmb .*'"${device##*/}"'\)/\1/p'
-[[ -b $disk ]] || die "no $disk appeared"
+disks=("$device"/block/*)
+disk=/dev/${disks[0]##*/}
+[[ -b $disk ]] || die 'no disk appeared'
 phase 'mkfs.ext4' mkfs.ext4 -F "$disk"
 phase 'mount' mount "$disk" "$mnt"
 phase 'dd' fill
