@@ -79,10 +79,10 @@ shell: ## boot a guest and give a prompt in it, with the disk there
 	@$(boot) --interactive -- qemu-configs/guest/shell.sh
 
 check: ## run the tests in guests of all three kernels
-	$(call check,$(kernels),$(tests))
+	$(call check,$(kernels),$$(tests/run --list $(tests)))
 
 check-debug: ## run them where the kernel watches every step, and on PREEMPT_RT: in full
-	$(call check,$(debug_kernels),$(tests))
+	$(call check,$(debug_kernels),$$(tests/run --list $(tests)))
 
 check-debug-quick: ## run some, and shorter, on the kernel that watches
 	$(call check,$(firstword $(debug_kernels)),$(quick))
@@ -115,4 +115,5 @@ help: ## list the targets
 	@echo
 	@echo 'Variables: KERNEL=6.1|6.12|sid|6.12-debug|6.12-rt (run, shell, bench: 6.12; check, lint: the first three),'
 	@echo '           CONFIG=$(subst $() ,|,$(configs)),'
+	@echo '           IMAGES=directory that keeps the contents of disks and of a PMR from run to run,'
 	@echo '           QEMU=path of another QEMU, V=1 for all output, FULL=1 for more of each test'
