@@ -3,32 +3,38 @@
 #
 # What the driver tells of its work: debugfs, and the tracepoint.
 #
-# config: cmb
+# config: cmb pmr
 
 load lib.bash
 
-DISK=/dev/nvme_cmb0
-DEBUGFS=/sys/kernel/debug/nvme_cmb/nvme_cmb0
+DEBUGFS=/sys/kernel/debug/nvme_cmb/$DISK_NAME
 TRACING=/sys/kernel/tracing
 
 setup_file() {
 	load_driver
 }
 
+# stat_of OPERATION: how many requests, how many bytes, and how many accesses that
+# took; memory has no such count that anyone promises.
 stat_of() {
-	awk -v op="$1" '$1 == op { print $2, $3, $4 }' $DEBUGFS/stats
+	awk -v op="$1" -v kind="$KIND" \
+		'$1 == op { print $2, $3, kind == "cmb" ? $4 : "" }' "$DEBUGFS/stats"
+}
+
+# moved REQUESTS BYTES: what stat_of is to say.
+moved() {
+	case $KIND in
+	cmb)	echo "$1 $2 $(($2 / 8))" ;;
+	pmr)	echo "$1 $2 " ;;
+	esac
 }
 
 register() {
-	awk -v name="$1" '$1 == name { print $2; exit }' $DEBUGFS/registers
+	awk -v name="$1" '$1 == name { print $2; exit }' "$DEBUGFS/registers"
 }
 
-@test "registers are shown field by field, as the device has them" {
-	cat $DEBUGFS/registers
-	[ "$(register VS)" = 0x00010400 ]
-	[ "$(register MJR)" = 0x1 ]
+cmb_registers_are_shown() {
 	[ "$(register CMBS)" = 0x1 ]
-	[ "$(register EN)" = 0x0 ]
 	[ "$(register CMBLOC)" = 0x00000062 ]
 	[ "$(register BIR)" = 0x2 ]
 	[ "$(register CMBSZ)" = 0x0001021d ]
@@ -37,58 +43,78 @@ register() {
 	[ "$(register CMBMSC)" = 0x0000000000000001 ]
 	[ "$(register CRE)" = 0x1 ]
 	[ "$(register CBAI)" = 0x0 ]
+	[ -z "$(register PMRCAP)" ]
+}
+
+pmr_registers_are_shown() {
+	[ "$(register PMRS)" = 0x1 ]
+	[ "$(register PMRCAP)" = 0x01000898 ]
+	[ "$(register PMRWBM)" = 0x2 ]
+	[ "$(register PMRCTL)" = 0x00000001 ]
+	[ "$(register PMRSTS)" = 0x00000000 ]
+	[ "$(register NRDY)" = 0x0 ]
+}
+
+@test "registers are shown field by field, as the device has them" {
+	cat "$DEBUGFS/registers"
+	[ "$(register VS)" = 0x00010400 ]
+	[ "$(register MJR)" = 0x1 ]
+	[ "$(register EN)" = 0x0 ]
+	"${KIND}"_registers_are_shown
 }
 
 @test "nothing is counted unless asked for" {
-	[ "$(cat $DEBUGFS/accounting)" = 0 ]
-	dd if=$DISK of=/dev/null bs=4k count=4 iflag=direct status=none
-	[ "$(stat_of read)" = "0 0 0" ]
+	[ "$(cat "$DEBUGFS/accounting")" = 0 ]
+	dd if="$DISK" of=/dev/null bs=4k count=4 iflag=direct status=none
+	[ "$(stat_of read)" = "$(moved 0 0)" ]
 }
 
-@test "an aligned request takes one access for each eight bytes" {
-	echo 1 >$DEBUGFS/accounting
-	dd if=$DISK of=/dev/null bs=4k count=3 iflag=direct status=none
-	[ "$(stat_of read)" = "3 12288 1536" ]
-	dd if=/dev/zero of=$DISK bs=64k count=2 oflag=direct status=none
-	[ "$(stat_of write)" = "2 131072 16384" ]
-	blkdiscard --offset 4096 --length 512 $DISK
-	[ "$(stat_of zero)" = "1 512 64" ]
+@test "requests and bytes are counted, and an access for eight bytes of a CMB" {
+	echo 1 >"$DEBUGFS/accounting"
+	dd if="$DISK" of=/dev/null bs=4k count=3 iflag=direct status=none
+	[ "$(stat_of read)" = "$(moved 3 12288)" ]
+	dd if=/dev/zero of="$DISK" bs=64k count=2 oflag=direct status=none
+	[ "$(stat_of write)" = "$(moved 2 131072)" ]
+	blkdiscard --offset 4096 --length 512 "$DISK"
+	[ "$(stat_of zero)" = "$(moved 1 512)" ]
 }
 
 @test "each request is in the histogram of latencies once" {
 	# udev reads a disk that was written to.
 	settle
-	cat $DEBUGFS/stats $DEBUGFS/latency
+	cat "$DEBUGFS/stats" "$DEBUGFS/latency"
 	[ "$(awk '$1 == "read" { n += $3 } END { print n }' \
-		$DEBUGFS/latency)" = "$(stat_of read | cut -d' ' -f1)" ]
-	# 4 KiB cannot take less than 1 us, nor did they take more than 16 s.
-	awk '$1 == "read" && ($2 < 512 || $2 > 2 ^ 34) { exit 1 }' \
-		$DEBUGFS/latency
+		"$DEBUGFS/latency")" = "$(stat_of read | cut -d' ' -f1)" ]
+	# No request is that quick, nor did one take more than 16 s.
+	awk '$1 == "read" && ($2 < 64 || $2 > 2 ^ 34) { exit 1 }' \
+		"$DEBUGFS/latency"
 }
 
 @test "switched off, the accounts are empty again" {
-	echo 0 >$DEBUGFS/accounting
-	[ "$(stat_of read)" = "0 0 0" ]
-	[ "$(wc -l <$DEBUGFS/latency)" -eq 1 ]
-	fails tee $DEBUGFS/accounting <<<2
+	echo 0 >"$DEBUGFS/accounting"
+	[ "$(stat_of read)" = "$(moved 0 0)" ]
+	[ "$(wc -l <"$DEBUGFS/latency")" -eq 1 ]
+	fails tee "$DEBUGFS/accounting" <<<2
 }
 
 @test "a traced transfer has its place, length, accesses, time and path" {
+	local accesses=512
+	[ "$KIND" = cmb ] || accesses="[0-9]+"
 	settle
 	echo >$TRACING/trace
 	echo 1 >$TRACING/events/nvme_cmb/nvme_cmb_transfer/enable
-	dd if=$DISK of=/dev/null bs=4k skip=5 count=1 iflag=direct status=none
+	dd if="$DISK" of=/dev/null bs=4k skip=5 count=1 iflag=direct status=none
 	echo 0 >$TRACING/events/nvme_cmb/nvme_cmb_transfer/enable
 	grep nvme_cmb_transfer $TRACING/trace
-	grep -Eq "nvme_cmb_transfer: $(tr : , </sys/block/nvme_cmb0/dev) read\
- pos=20480 len=4096 accesses=512 ns=[1-9][0-9]+\
- path=$(cat /sys/block/nvme_cmb0/cmb/copy_read)" $TRACING/trace
+	grep -Eq "nvme_cmb_transfer: $(tr : , </sys/block/"$DISK_NAME"/dev) read\
+ pos=20480 len=4096 accesses=$accesses ns=[1-9][0-9]+\
+ path=$(cat /sys/block/"$DISK_NAME"/"$KIND"/copy_read)" $TRACING/trace
 }
 
 @test "the directory goes with the disk, also while accounts are kept" {
-	echo 1 >$DEBUGFS/accounting
+	echo 1 >"$DEBUGFS/accounting"
 	unload_driver
 	[ ! -e /sys/kernel/debug/nvme_cmb ]
 	load_driver
-	[ "$(cat $DEBUGFS/accounting)" = 0 ]
+	[ "$(cat "$DEBUGFS/accounting")" = 0 ]
 }

@@ -3,11 +3,9 @@
 #
 # The driver's parameters: what they do, and what they refuse.
 #
-# config: cmb
+# config: cmb pmr
 
 load lib.bash
-
-DISK=/dev/nvme_cmb0
 
 setup_file() {
 	modprobe -r nvme_cmb
@@ -24,26 +22,26 @@ setup_file() {
 
 @test "blocks of 4096 bytes, by parameter" {
 	load_driver block_size=4096
-	[ "$(blockdev --getss $DISK)" -eq 4096 ]
-	[ "$(blockdev --getpbsz $DISK)" -eq 4096 ]
-	[ "$(blockdev --getsize64 $DISK)" -eq 16777216 ]
+	[ "$(blockdev --getss "$DISK")" -eq 4096 ]
+	[ "$(blockdev --getpbsz "$DISK")" -eq 4096 ]
+	[ "$(blockdev --getsize64 "$DISK")" -eq 16777216 ]
 	[ "$(cat /sys/module/nvme_cmb/parameters/block_size)" -eq 4096 ]
 }
 
 @test "the last of them can be written and read" {
-	ends_hold_data $DISK
+	ends_hold_data "$DISK"
 }
 
 @test "less than a block is refused" {
-	fails dd if=$DISK bs=512 count=1 iflag=direct
+	fails dd if="$DISK" bs=512 count=1 iflag=direct
 }
 
 @test "fio verifies them" {
-	fio_verify $DISK 4k 64k 1m
+	fio_verify "$DISK" 4k 64k 1m
 }
 
 @test "mkfs.ext4 and mount on them" {
-	file_system_round_trip ext4 $DISK 4
+	file_system_round_trip ext4 "$DISK" 4
 	unload_driver
 }
 

@@ -3,131 +3,137 @@
 #
 # Bytes go in and the same bytes come out, and no others.
 #
-# config: cmb
+# config: cmb pmr
 
 load lib.bash
 
-DISK=/dev/nvme_cmb0
-QUEUE=/sys/block/nvme_cmb0/queue
+QUEUE=/sys/block/$DISK_NAME/queue
 MIB=$((1024 * 1024))
 
 setup_file() {
 	load_driver
 }
 
-@test "the disk is as large as the CMB, to the byte" {
-	[ "$(blockdev --getsize64 $DISK)" -eq $((16 * MIB)) ]
+@test "the disk is as large as the memory, to the byte" {
+	[ "$(blockdev --getsize64 "$DISK")" -eq $((16 * MIB)) ]
 }
 
 @test "blocks are 512 bytes unless asked otherwise" {
-	[ "$(blockdev --getss $DISK)" -eq 512 ]
+	[ "$(blockdev --getss "$DISK")" -eq 512 ]
 	[ "$(cat /sys/module/nvme_cmb/parameters/block_size)" -eq 512 ]
 }
 
-@test "it claims to be neither rotating nor a write cache" {
-	[ "$(cat $QUEUE/rotational)" -eq 0 ]
-	[ "$(cat $QUEUE/write_cache)" = "write through" ]
+@test "it claims not to rotate, and a write cache where flushes persist" {
+	[ "$(cat "$QUEUE/rotational")" -eq 0 ]
+	case $KIND in
+	cmb)	[ "$(cat "$QUEUE/write_cache")" = "write through" ]
+		[ "$(cat "$QUEUE/fua")" -eq 0 ] ;;
+	pmr)	[ "$(cat "$QUEUE/write_cache")" = "write back" ]
+		[ "$(cat "$QUEUE/fua")" -eq 1 ] ;;
+	esac
 }
 
 @test "the last block can be written and read" {
-	ends_hold_data $DISK
+	ends_hold_data "$DISK"
 }
 
 @test "nothing can be read past the end" {
-	run dd if=$DISK bs=512 skip=$((16 * MIB / 512)) count=1 iflag=direct
+	run dd if="$DISK" bs=512 skip=$((16 * MIB / 512)) count=1 iflag=direct
 	echo "$output"
 	[[ "$output" == *"0+0 records in"* ]]
 }
 
 @test "nothing can be written past the end, and the last block stays" {
-	pattern last 512 | dd of=$DISK bs=512 seek=$((16 * MIB / 512 - 1)) \
+	pattern last 512 | dd of="$DISK" bs=512 seek=$((16 * MIB / 512 - 1)) \
 		oflag=direct status=none
-	run dd if=/dev/zero of=$DISK bs=512 seek=$((16 * MIB / 512)) count=1 \
+	run dd if=/dev/zero of="$DISK" bs=512 seek=$((16 * MIB / 512)) count=1 \
 		oflag=direct
 	echo "$output"
 	[ "$status" -ne 0 ]
 	[[ "$output" == *"No space left on device"* ]]
-	run dd if=/dev/zero of=$DISK bs=1M seek=15 count=2 oflag=direct
+	run dd if=/dev/zero of="$DISK" bs=1M seek=15 count=2 oflag=direct
 	[ "$status" -ne 0 ]
 	dd if=/dev/zero bs=512 count=1 status=none |
-		cmp - <(dd if=$DISK bs=512 skip=$((16 * MIB / 512 - 1)) \
+		cmp - <(dd if="$DISK" bs=512 skip=$((16 * MIB / 512 - 1)) \
 			iflag=direct status=none)
 }
 
 @test "fio verifies every size, engine, depth and number of jobs" {
-	fio_verify $DISK 512 4k 16k 64k 256k 1m
+	fio_verify "$DISK" 512 4k 16k 64k 256k 1m
 }
 
 @test "dd with odd sizes, through the page cache" {
 	local size
 	for size in 1 511 513 4095 4097 65537 $((MIB + 1)) $((5 * MIB - 3)); do
-		pattern "odd $size" $size | dd of=$DISK bs=7777 seek=12345 \
+		pattern "odd $size" $size | dd of="$DISK" bs=7777 seek=12345 \
 			oflag=seek_bytes iflag=fullblock conv=fsync status=none
-		blockdev --flushbufs $DISK
+		blockdev --flushbufs "$DISK"
 		cmp <(pattern "odd $size" $size) \
-			<(tail -c +12346 $DISK | head -c $size)
+			<(tail -c +12346 "$DISK" | head -c $size)
 	done
 }
 
 @test "dd with oflag=direct and with conv=fsync" {
-	pattern direct $((3 * MIB)) | dd of=$DISK bs=64k oflag=direct \
+	pattern direct $((3 * MIB)) | dd of="$DISK" bs=64k oflag=direct \
 		iflag=fullblock status=none
-	cmp -n $((3 * MIB)) <(pattern direct $((3 * MIB))) $DISK
-	pattern fsync $((3 * MIB)) | dd of=$DISK bs=64k conv=fsync \
+	cmp -n $((3 * MIB)) <(pattern direct $((3 * MIB))) "$DISK"
+	pattern fsync $((3 * MIB)) | dd of="$DISK" bs=64k conv=fsync \
 		iflag=fullblock status=none
-	dd if=$DISK bs=1M count=3 iflag=direct status=none |
+	dd if="$DISK" bs=1M count=3 iflag=direct status=none |
 		cmp - <(pattern fsync $((3 * MIB)))
 }
 
 @test "a direct read that is no multiple of a block is refused" {
-	fails dd if=$DISK bs=100 count=1 iflag=direct
+	fails dd if="$DISK" bs=100 count=1 iflag=direct
 }
 
 @test "blkdiscard leaves zeros, and its neighbours alone" {
-	zeroes_a_hole $DISK blkdiscard
+	zeroes_a_hole "$DISK" blkdiscard
 }
 
 @test "write-zeroes leaves zeros, and its neighbours alone" {
-	zeroes_a_hole $DISK blkdiscard --zeroout
+	zeroes_a_hole "$DISK" blkdiscard --zeroout
 }
 
 @test "a whole disk can be discarded at once" {
-	pattern whole $((16 * MIB)) >$DISK
-	blkdiscard --force $DISK
-	cmp -n $((16 * MIB)) $DISK /dev/zero
+	pattern whole $((16 * MIB)) >"$DISK"
+	blkdiscard --force "$DISK"
+	cmp -n $((16 * MIB)) "$DISK" /dev/zero
 }
 
 @test "a flush succeeds, also one that reaches the driver" {
+	local write_cache
+	write_cache=$(cat "$QUEUE/write_cache")
 	# Newer kernels let nobody pretend that there is a cache to flush.
-	echo "write back" >$QUEUE/write_cache || true
-	dd if=/dev/zero of=$DISK bs=4k count=1 conv=fsync status=none
-	fio --name=flush --filename=$DISK --rw=write --bs=4k --size=64k \
+	echo "write back" >"$QUEUE/write_cache" || true
+	dd if=/dev/zero of="$DISK" bs=4k count=1 conv=fsync status=none
+	fio --name=flush --filename="$DISK" --rw=write --bs=4k --size=64k \
 		--fsync=1 --verify=crc32c >/dev/null
-	echo "write through" >$QUEUE/write_cache
+	echo "$write_cache" >"$QUEUE/write_cache"
 }
 
 # udev reads a partition that was written to, and no table is read anew while one
 # is open. It holds a lock on the disk meanwhile, and leaves a locked disk alone.
 rescan() {
-	flock $DISK blockdev --rereadpt $DISK
+	flock "$DISK" blockdev --rereadpt "$DISK"
 	settle
 }
 
 @test "a partition table outlives a rescan" {
 	printf '%s\n' 'label: gpt' 'size=4MiB' 'size=8MiB' |
-		sfdisk --quiet --lock --wipe always $DISK
+		sfdisk --quiet --lock --wipe always "$DISK"
 	settle
-	pattern part2 8192 | dd of=${DISK}p2 bs=4k oflag=direct iflag=fullblock \
+	pattern part2 8192 | dd of="${DISK}p2" bs=4k oflag=direct iflag=fullblock \
 		status=none
 	rescan
-	[ "$(blockdev --getsize64 ${DISK}p1)" -eq $((4 * MIB)) ]
-	[ "$(blockdev --getsize64 ${DISK}p2)" -eq $((8 * MIB)) ]
-	cmp -n 8192 <(pattern part2 8192) ${DISK}p2
-	wipefs --quiet --all $DISK
+	[ "$(blockdev --getsize64 "${DISK}p1")" -eq $((4 * MIB)) ]
+	[ "$(blockdev --getsize64 "${DISK}p2")" -eq $((8 * MIB)) ]
+	cmp -n 8192 <(pattern part2 8192) "${DISK}p2"
+	wipefs --quiet --all "$DISK"
 	rescan
-	[ ! -e ${DISK}p1 ]
+	[ ! -e "${DISK}p1" ]
 }
 
 @test "mkfs.ext4 and mount, as a user would type it" {
-	file_system_round_trip ext4 $DISK 4
+	file_system_round_trip ext4 "$DISK" 4
 }

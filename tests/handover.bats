@@ -3,7 +3,7 @@
 #
 # One controller, two drivers in turn: each finds it as if it were alone.
 #
-# config: cmb
+# config: cmb pmr
 
 load lib.bash
 
@@ -13,15 +13,6 @@ CMBMSC=0x50
 
 setup_file() {
 	modprobe nvme_cmb
-}
-
-# register OFFSET [BITS [VALUE]]: read it, or write it, while nobody has it.
-register() {
-	local base
-	base=$(awk 'NR == 1 { print $1 }' \
-		"$SYS_PCI/devices/$(controller)/resource")
-	setpci -s "$(controller)" COMMAND=2:2
-	busybox devmem $((base + $1)) "${@:2}"
 }
 
 namespace_holds() {
@@ -37,7 +28,7 @@ namespace_holds() {
 
 @test "loading the module takes nothing from it" {
 	bound nvme "$(controller)"
-	[ ! -e /dev/nvme_cmb0 ]
+	[ ! -e "$DISK" ]
 	namespace_holds
 }
 
@@ -45,7 +36,7 @@ namespace_holds() {
 	bind nvme_cmb "$(controller)"
 	settle
 	[ ! -e $NAMESPACE ]
-	ends_hold_data /dev/nvme_cmb0
+	ends_hold_data "$DISK"
 }
 
 @test "the stock driver takes it back, and its namespace is unchanged" {
@@ -60,7 +51,7 @@ namespace_holds() {
 	local i
 	for ((i = 0; i < 10; i++)); do
 		bind nvme_cmb "$(controller)"
-		ends_hold_data /dev/nvme_cmb0
+		ends_hold_data "$DISK"
 		bind nvme "$(controller)"
 		namespace_holds
 	done
@@ -76,20 +67,21 @@ namespace_holds() {
 	[ $(($(register $CC) & 1)) -eq 1 ]
 	[ $(($(register 0x1c) & 1)) -eq 1 ]
 	bind nvme_cmb "$(controller)"
-	ends_hold_data /dev/nvme_cmb0
+	ends_hold_data "$DISK"
 	unbind "$(controller)"
 	[ $(($(register $CC) & 1)) -eq 0 ]
 	[ $(($(register 0x1c) & 1)) -eq 0 ]
 }
 
 @test "a stale CMBMSC is cleared, and none is left behind" {
+	[ "$KIND" = cmb ] || skip "a controller without a CMB has none"
 	unbind "$(controller)"
 	# CBA of another age, over memory that is not the controller's.
 	register $((CMBMSC + 4)) 32 0
 	register $CMBMSC 32 0x01000003
 	[ $(($(register $CMBMSC))) -eq $((0x01000003)) ]
 	bind nvme_cmb "$(controller)"
-	ends_hold_data /dev/nvme_cmb0
+	ends_hold_data "$DISK"
 	unbind "$(controller)"
 	[ $(($(register $CMBMSC))) -eq 0 ]
 	bind nvme "$(controller)"

@@ -5,6 +5,14 @@
 
 SYS_PCI=/sys/bus/pci
 
+# The disk under test, of KIND cmb or pmr, and the BAR that holds it. The topology's
+# name begins with what it has, or has first.
+case ${CONFIG-} in
+pmr*)	export KIND=pmr BAR=4 ;;
+*)	export KIND=cmb BAR=2 ;;
+esac
+export DISK_NAME=nvme_${KIND}0 DISK=/dev/nvme_${KIND}0
+
 # What a kernel prints when it has caught itself, or the driver, in a bug.
 SPLAT='BUG:|WARNING:|Oops|Call Trace|KASAN|UBSAN|kmemleak|possible recursive'
 SPLAT+='|possible circular|inconsistent lock|general protection|rcu.*stall'
@@ -120,6 +128,15 @@ load_driver() {
 unload_driver() {
 	settle
 	rmmod nvme_cmb
+}
+
+# register OFFSET [BITS [VALUE]]: read it, or write it, while nobody has it.
+register() {
+	local base
+	base=$(awk 'NR == 1 { print $1 }' \
+		"$SYS_PCI/devices/$(controller)/resource")
+	setpci -s "$(controller)" COMMAND=2:2
+	busybox devmem $((base + $1)) "${@:2}"
 }
 
 # disk_of FUNCTION: the name of the disk on that controller.
@@ -241,4 +258,14 @@ file_system_round_trip() {
 	[ "$(stat -c %s "$mnt/file")" -eq $(($3 * 1048576)) ]
 	umount "$mnt"
 	wipefs --quiet --all "$2"
+}
+
+# wait_for WHAT COMMAND...: until COMMAND succeeds, for two minutes at most.
+wait_for() {
+	local end=$((SECONDS + 120)) what=$1
+	shift
+	until "$@"; do
+		((SECONDS < end)) || { echo "in vain waited for $what"; return 1; }
+		sleep 0.01
+	done
 }

@@ -3,11 +3,10 @@
 #
 # Coming and going: bound, unbound, loaded, removed, with and without users.
 #
-# config: cmb
+# config: cmb pmr
 
 load lib.bash
 
-DISK=/dev/nvme_cmb0
 TIMES=${FULL:+100}
 : "${TIMES:=25}"
 TIMES_BUSY=${FULL:+20}
@@ -20,7 +19,7 @@ setup_file() {
 # Reads and writes that fail when the disk goes, and stop when $1 is gone.
 keep_busy() {
 	while [ -e "$1" ]; do
-		fio --name=busy --filename=$DISK --rw=randrw --bs=16k --direct=1 \
+		fio --name=busy --filename="$DISK" --rw=randrw --bs=16k --direct=1 \
 			--ioengine=io_uring --iodepth=8 --time_based \
 			--runtime=60 --allow_file_create=0 >/dev/null 2>&1 || true
 	done
@@ -42,7 +41,7 @@ under_load() {
 disk_is_busy() {
 	local i
 	for i in {1..600}; do
-		[ "$(awk '{ print $1 + $5 }' /sys/block/nvme_cmb0/stat)" -gt 100 ] &&
+		[ "$(awk '{ print $1 + $5 }' /sys/block/"$DISK_NAME"/stat)" -gt 100 ] &&
 			return
 		sleep 0.1
 	done
@@ -74,24 +73,24 @@ reload_busy() {
 }
 
 @test "one line in the log says size, BAR, access width and cost" {
-	dmesg | grep -E "nvme_cmb [0-9a-f:.]+: nvme_cmb0: 16384 KiB in BAR 2\
+	dmesg | grep -E "nvme_cmb [0-9a-f:.]+: $DISK_NAME: 16384 KiB in BAR $BAR\
  at offset 0x0, read by [a-z_]+ \(8 bytes in [0-9]+ ns\),\
  written by [a-z_]+ \(8 bytes in [0-9]+ ns\)"
 }
 
 @test "what was written is there after the module was reloaded" {
-	pattern reload 1048576 | dd of=$DISK bs=64k oflag=direct \
+	pattern reload 1048576 | dd of="$DISK" bs=64k oflag=direct \
 		iflag=fullblock status=none
 	unload_driver
-	[ ! -e $DISK ]
+	[ ! -e "$DISK" ]
 	modprobe nvme_cmb
-	cmp -n 1048576 <(pattern reload 1048576) $DISK
+	cmp -n 1048576 <(pattern reload 1048576) "$DISK"
 }
 
 @test "unbound and bound, time after time" {
 	rebind "$TIMES"
 	echo "# $TIMES times" >&3
-	ends_hold_data $DISK
+	ends_hold_data "$DISK"
 }
 
 @test "removed and inserted, time after time" {
@@ -103,28 +102,28 @@ reload_busy() {
 		modprobe nvme_cmb
 	done
 	echo "# $TIMES times" >&3
-	ends_hold_data $DISK
+	ends_hold_data "$DISK"
 }
 
 @test "unbound and bound under load, time after time" {
 	under_load rebind "$TIMES_BUSY" disk_is_busy
 	echo "# $TIMES_BUSY times" >&3
 	settle
-	ends_hold_data $DISK
+	ends_hold_data "$DISK"
 }
 
 @test "removed and inserted under load, time after time" {
 	under_load reload_busy "$TIMES_BUSY"
 	echo "# $TIMES_BUSY times" >&3
 	settle
-	ends_hold_data $DISK
+	ends_hold_data "$DISK"
 }
 
 @test "the module cannot be removed from under a mount" {
 	local mnt=$BATS_TEST_TMPDIR/mnt
 	mkdir "$mnt"
-	mkfs.ext4 -q $DISK
-	mount $DISK "$mnt"
+	mkfs.ext4 -q "$DISK"
+	mount "$DISK" "$mnt"
 	fails rmmod nvme_cmb
 	pattern mounted 100000 >"$mnt/file"
 	sync
@@ -133,7 +132,7 @@ reload_busy() {
 }
 
 @test "an opener outlives the disk, and finds it empty" {
-	exec 9<$DISK
+	exec 9<"$DISK"
 	unbind "$(controller)"
 	run dd bs=4096 count=1 iflag=direct <&9
 	exec 9<&-
@@ -145,14 +144,14 @@ reload_busy() {
 @test "a mount outlives the disk, and is unmounted afterwards" {
 	local mnt=$BATS_TEST_TMPDIR/mnt
 	mkdir "$mnt"
-	mkfs.ext4 -q $DISK
-	mount $DISK "$mnt"
+	mkfs.ext4 -q "$DISK"
+	mount "$DISK" "$mnt"
 	unbind "$(controller)"
 	fails dd if=/dev/zero of="$mnt/file" bs=4k count=1 conv=fsync
 	umount "$mnt"
 	bind nvme_cmb "$(controller)"
 	settle
-	[ -e $DISK ]
+	[ -e "$DISK" ]
 }
 
 @test "the module's alias is QEMU's controller, and no class" {

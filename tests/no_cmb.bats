@@ -10,7 +10,7 @@ load lib.bash
 @test "it is declined with one line" {
 	modprobe nvme_cmb
 	fails bind nvme_cmb "$(controller)"
-	logged "nvme_cmb $(controller): declined: no CMB"
+	logged "nvme_cmb $(controller): declined: neither CMB nor PMR"
 	[ "$(log_since_mark | grep -c 'nvme_cmb ')" -eq 1 ]
 	[ ! -e /dev/nvme_cmb0 ]
 }

@@ -1,34 +1,32 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A CMB that is large enough for the file systems that need room.
+# Memory that is large enough for the file systems that need room.
 #
-# config: cmb-1g
+# config: cmb-1g pmr-1g
 
 load lib.bash
-
-DISK=/dev/nvme_cmb0
 
 setup_file() {
 	load_driver
 }
 
-@test "a CMB of 1 GiB is a disk of 1 GiB, to the byte" {
-	[ "$(blockdev --getsize64 $DISK)" -eq 1073741824 ]
+@test "1 GiB makes a disk of 1 GiB, to the byte" {
+	[ "$(blockdev --getsize64 "$DISK")" -eq 1073741824 ]
 }
 
 @test "its first and last blocks hold data" {
-	ends_hold_data $DISK
+	ends_hold_data "$DISK"
 }
 
 @test "ext4: made, filled, checked, mounted again, the same" {
-	file_system_round_trip ext4 $DISK 64
+	file_system_round_trip ext4 "$DISK" 64
 }
 
 @test "xfs: made, filled, checked, mounted again, the same" {
-	file_system_round_trip xfs $DISK 64
+	file_system_round_trip xfs "$DISK" 64
 }
 
 @test "btrfs: made, filled, checked, mounted again, the same" {
-	file_system_round_trip btrfs $DISK 64
+	file_system_round_trip btrfs "$DISK" 64
 }

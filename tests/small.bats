@@ -1,0 +1,26 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Memory that the stock driver is too coarse for.
+#
+# config: cmb-1m pmr-1m
+
+load lib.bash
+
+@test "1 MiB makes a disk, though the stock driver takes no CMB as small" {
+	load_driver
+	[ "$(blockdev --getsize64 "$DISK")" -eq 1048576 ]
+	logged "$DISK_NAME: 1024 KiB in BAR $BAR at offset 0x0"
+}
+
+@test "its first and last blocks hold data" {
+	ends_hold_data "$DISK"
+}
+
+@test "fio verifies it" {
+	fio_verify "$DISK" 512 4k 64k
+}
+
+@test "a file system fits" {
+	file_system_round_trip ext4 "$DISK" 0
+}
