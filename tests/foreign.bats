@@ -18,6 +18,9 @@ VS=0x08
 CSTS=0x1c
 CMBLOC=0x38
 CMBSZ=0x3c
+PMRCAP=0xe00
+PMRCTL=0xe04
+PMRSTS=0xe08
 
 setup_file() {
 	local function
@@ -50,7 +53,7 @@ fake() {
 	local home offset register
 	home=$(<"$BATS_FILE_TMPDIR/home")
 	ivshmem_at "$home"
-	for ((offset = 0; offset < 0x60; offset += 4)); do
+	for offset in {0..92..4} {3584..3592..4}; do
 		busybox devmem $((home + offset)) 32 0
 	done
 	for register in "$@"; do
@@ -79,6 +82,22 @@ declines() {
 	fails try_bind
 	unfake
 	logged "$text"
+}
+
+# fake_pmr NAME=VALUE...: a 1.4 controller with a PMR like QEMU's and no CMB, but for
+# these registers.
+fake_pmr() {
+	fake $CAP=0x0f0107ff $((CAP + 4))=0x01000000 $VS=0x00010400 \
+		$PMRCAP=0x01000898 "$@"
+}
+
+# declines_pmr TEXT NAME=VALUE...: likewise, and leaves it disabled.
+declines_pmr() {
+	fake_pmr "${@:2}"
+	fails try_bind
+	[ $(($(register $PMRCTL))) -eq 0 ]
+	unfake
+	logged "PMR declined: $1"
 }
 
 @test "devices that are not NVMe are declined, each with one line" {
@@ -134,7 +153,7 @@ declines() {
 	declines "CMBSZ.SZU is reserved" $CMBLOC=2 $CMBSZ=0x0000171d
 	declines "CMBLOC.BIR is reserved" $CMBLOC=1 $CMBSZ=0x0000121d
 	declines "CMBLOC.BIR is reserved" $CMBLOC=6 $CMBSZ=0x0000121d
-	declines "CMBLOC.BIR names no memory BAR" $CMBLOC=4 $CMBSZ=0x0000121d
+	declines "CMBLOC.BIR names no memory BAR" $CMBLOC=5 $CMBSZ=0x0000121d
 	declines "CMBLOC.OFST lies on the registers in BAR 0" \
 		$CMBLOC=0x1000 $CMBSZ=0x0000101d
 	declines "CMBLOC.OFST lies beyond the BAR" \
@@ -180,6 +199,96 @@ declines() {
 	done
 	cmp -n 65536 <(pattern alive 65536) /dev/nvme_cmb0
 	unbind "$(controller)"
+}
+
+@test "a PMR whose registers make no sense is declined, and which is said" {
+	declines_pmr "PMRCAP.BIR is reserved" $PMRCAP=0x01000818
+	declines_pmr "PMRCAP.BIR is reserved" $PMRCAP=0x010008d8
+	declines_pmr "PMRCAP.BIR names no memory BAR" $PMRCAP=0x010008b8
+	declines_pmr "PMRCAP.PMRTU is reserved" $PMRCAP=0x01000a98
+}
+
+@test "a PMR that is not ready in time, or unreliable, is declined" {
+	declines_pmr "PMRSTS.NRDY stays set" $PMRSTS=0x100
+	declines_pmr "PMRSTS.ERR: something failed" $PMRSTS=0x001
+	declines_pmr "PMRSTS.HSTS: it has become unreliable" $PMRSTS=0x600
+	declines_pmr "PMRSTS.HSTS is reserved" $PMRSTS=0x800
+}
+
+# The PMR itself is enabled in the registers that the faked ones hide.
+@test "a PMR that is read-only, or not all there, makes a read-only disk" {
+	local pmrsts
+	register $PMRCTL 32 1
+	fake_pmr
+	try_bind
+	ends_hold_data /dev/nvme_pmr0
+	unbind "$(controller)"
+	for pmrsts in 0x200 0x400; do
+		fake_pmr $PMRSTS=$pmrsts
+		try_bind
+		settle
+		logged "PMR is read-only: PMRSTS.HSTS"
+		[ "$(blockdev --getro /dev/nvme_pmr0)" -eq 1 ]
+		cmp -n 4096 <(pattern "first of /dev/nvme_pmr0" 4096) \
+			/dev/nvme_pmr0
+		fails dd if=/dev/zero of=/dev/nvme_pmr0 bs=4k count=1 \
+			oflag=direct status=none
+		unbind "$(controller)"
+	done
+	unfake
+}
+
+@test "a PMR that promises nothing about writes is no write cache" {
+	fake_pmr $PMRCAP=0x01000098
+	try_bind
+	logged "PMRCAP.PMRWBM promises nothing"
+	[ "$(cat /sys/block/nvme_pmr0/queue/write_cache)" = "write through" ]
+	ends_hold_data /dev/nvme_pmr0
+	unbind "$(controller)"
+	unfake
+}
+
+@test "a PMR that is flushed by a read from it is one" {
+	fake_pmr $PMRCAP=0x01000498
+	try_bind
+	[ "$(cat /sys/block/nvme_pmr0/queue/write_cache)" = "write back" ]
+	pattern flushed 8192 | dd of=/dev/nvme_pmr0 bs=4k conv=fsync \
+		iflag=fullblock status=none
+	cmp -n 8192 <(pattern flushed 8192) /dev/nvme_pmr0
+	unbind "$(controller)"
+	unfake
+}
+
+@test "a flush that PMRSTS calls failed is an error" {
+	fake_pmr
+	try_bind
+	settle
+	dd if=/dev/zero of=/dev/nvme_pmr0 bs=4k count=1 conv=fsync status=none
+	fake_pmr $PMRCTL=1 $PMRSTS=0x001
+	fails dd if=/dev/zero of=/dev/nvme_pmr0 bs=4k count=1 conv=fsync \
+		status=none
+	logged "flush of the PMR failed: PMRSTS.ERR"
+	fake_pmr $PMRCTL=1
+	dd if=/dev/zero of=/dev/nvme_pmr0 bs=4k count=1 conv=fsync status=none
+	unbind "$(controller)"
+	unfake
+}
+
+@test "of two memories, the one that makes sense is a disk" {
+	fake_pmr $((CAP + 4))=0x03000000 $CMBLOC=2 $CMBSZ=0x0000021d
+	try_bind
+	logged "CMB declined: CMBSZ.SZ is 0"
+	[ "$(disk_of "$(controller)")" = nvme_pmr0 ]
+	ends_hold_data /dev/nvme_pmr0
+	unbind "$(controller)"
+	fake_pmr $((CAP + 4))=0x03000000 $CMBLOC=2 $CMBSZ=0x0000121d \
+		$PMRSTS=0x001
+	try_bind
+	logged "PMR declined: PMRSTS.ERR"
+	[ "$(disk_of "$(controller)")" = nvme_cmb0 ]
+	ends_hold_data /dev/nvme_cmb0
+	unbind "$(controller)"
+	unfake
 }
 
 @test "the controller works as before" {

@@ -1,0 +1,34 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The smallest PMR: one block.
+#
+# config: pmr-4k
+
+load lib.bash
+
+@test "4 KiB make a disk of one block of 4 KiB, or of eight of 512 bytes" {
+	local size
+	for size in 512 4096; do
+		load_driver block_size=$size
+		[ "$(blockdev --getsize64 "$DISK")" -eq 4096 ]
+		[ "$(blockdev --getss "$DISK")" -eq $size ]
+		pattern "of $size" 4096 |
+			dd of="$DISK" bs=$size oflag=direct iflag=fullblock status=none
+		unload_driver
+	done
+	load_driver
+	cmp <(pattern "of 4096" 4096) "$DISK"
+}
+
+@test "it ends there" {
+	run dd if=/dev/zero of="$DISK" bs=4096 count=2 oflag=direct
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"No space left on device"* ]]
+}
+
+@test "all of it can be discarded" {
+	pattern whole 4096 | dd of="$DISK" conv=fsync status=none
+	blkdiscard --force "$DISK"
+	cmp -n 4096 "$DISK" /dev/zero
+}
