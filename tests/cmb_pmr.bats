@@ -21,9 +21,9 @@ disks() {
 @test "each memory is a disk of its size, to the byte" {
 	[ "$(disks)" = "nvme_cmb0 nvme_pmr0" ]
 	[ "$(blockdev --getsize64 $CMB)" -eq $((16 << 20)) ]
-	[ "$(blockdev --getsize64 $PMR)" -eq $((32 << 20)) ]
+	[ "$(blockdev --getsize64 $PMR)" -eq $((16 << 20)) ]
 	dmesg | grep "nvme_cmb0: 16384 KiB in BAR 2 at offset 0x0"
-	dmesg | grep "nvme_pmr0: 32768 KiB in BAR 4 at offset 0x0"
+	dmesg | grep "nvme_pmr0: 16384 KiB in BAR 4 at offset 0x0"
 }
 
 @test "only the PMR claims a write cache" {

@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A flush of a PMR is one read of PMRSTS, counted by QEMU from outside: for each, QEMU
+# writes the memory's file out (msync), and nothing else makes it do so.
+#
+# A flush that was interrupted for long is done again, as it should be; so there are
+# five requests of each kind, and one that was not interrupted is enough.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# What QEMU logged, a line for each request: its kind, and the reads of PMRSTS.
+flushes() {
+	perl -lne '
+		BEGIN { $pmrsts = 0xe08 + hex shift @ARGV }
+		/^memory_region_ops_write .* value 0x(\w+) size 1 name .ioport80.$/ and do {
+			print "$kind $flushes" if $kind;
+			($kind, $flushes) = (chr hex $1, 0);
+		};
+		$flushes++ if /^memory_region_ops_read .* addr (\w+) .* name .nvme.$/ &&
+			hex $1 == $pmrsts;
+	' "$1" "$log"
+}
+
+number=0
+
+# each KIND FLUSHES NAME: no request of that kind had fewer, and one had no more.
+each() {
+	local had
+	number=$((number + 1))
+	had=$(sed -n "s/^$1 //p" <<<"$flushes" | sort -n | xargs)
+	if (($(wc -w <<<"$had") == 5 && ${had%% *} == $2)); then
+		echo "ok $number $3"
+	else
+		echo "not ok $number $3"
+	fi
+	echo "# reads of PMRSTS: $had"
+}
+
+guest=$(qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config pmr \
+	--qemu-arg -D --qemu-arg "$log" -- tests/flushes_guest.sh) || {
+	printf 'Bail out! The guest says: %s\n' "$guest"
+	exit 1
+}
+flushes=$(flushes "$(sed -n 's/^# nvme at //p' <<<"$guest")")
+
+# As in flushes_guest.sh
+each R 0 "a read flushes nothing"
+each W 0 "a write flushes nothing"
+each F 1 "a flush flushes once"
+each S 1 "a write with fsync flushes once"
+# Linux writes a block device's O_DSYNC with FUA, and has a flush follow
+each D 2 "a write with FUA flushes once, and the flush behind it once more"
+echo "1..$number"

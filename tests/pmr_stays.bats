@@ -1,0 +1,73 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What a PMR outlives while QEMU runs; for the end of QEMU there is power_cut.t, for
+# that of the guest reboot.t.
+#
+# config: pmr-root-port
+
+load lib.bash
+
+setup_file() {
+	load_driver
+}
+
+# fill TEXT: the whole disk, as the test does before; intact TEXT: and after.
+fill() {
+	pattern "$1" $((16 << 20)) | dd of="$DISK" bs=1M iflag=fullblock \
+		conv=fsync status=none
+}
+
+intact() {
+	blockdev --flushbufs "$DISK"
+	cmp -n $((16 << 20)) <(pattern "$1" $((16 << 20))) "$DISK"
+}
+
+is_away() {
+	[ ! -e "$SYS_PCI/devices/$1" ]
+}
+
+@test "a reset of the function" {
+	fill "before FLR"
+	echo 1 >"$SYS_PCI/devices/$(controller)/reset"
+	intact "before FLR"
+}
+
+@test "a flush after a reset is one" {
+	fill "after FLR"
+	intact "after FLR"
+}
+
+@test "removal and rescan" {
+	local function
+	function=$(controller)
+	fill "before removal"
+	echo 1 >"$SYS_PCI/devices/$function/remove"
+	echo 1 >"$SYS_PCI/rescan"
+	bind nvme_cmb "$function"
+	settle
+	intact "before removal"
+}
+
+@test "an unplug, as the memory that is plugged in again" {
+	local function
+	function=$(controller)
+	fill "before unplug"
+	qmp device_del '{"id": "nvme0"}'
+	wait_for "the controller to be unplugged" is_away "$function"
+	# QEMU has let go of the memory when it can be had anew
+	wait_for "QEMU to plug it in" qmp device_add '{"driver": "nvme", "id": "nvme0",
+		"serial": "again", "bus": "root_port0", "pmrdev": "pmr0"}'
+	wait_for "the controller to be there" test -e "$SYS_PCI/devices/$function"
+	wait_for "a driver to have it" test -e "$SYS_PCI/devices/$function/driver"
+	bind nvme_cmb "$function"
+	settle
+	intact "before unplug"
+}
+
+@test "S3, in which the controller has no power" {
+	fill "before S3"
+	rtcwake --mode mem --seconds 3
+	intact "before S3"
+	logged "PM: suspend entry (deep)"
+}
