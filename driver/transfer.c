@@ -29,33 +29,41 @@ void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk)
 	}
 }
 
-/* After a copy: was it one? */
+/*
+ * After a copy: was it one? A sight is as old as the time before the read, for the
+ * controller may have gone while this task was kept from looking at the clock.
+ */
 static bool nvme_cmb_see(struct nvme_cmb_disk *disk)
 {
+	unsigned long now = jiffies;
+
 	if (!nvme_cmb_ctrl_alive(disk->win->ctrl)) {
 		nvme_cmb_disk_fail(disk);
 		return false;
 	}
-	WRITE_ONCE(disk->seen, jiffies);
+	WRITE_ONCE(disk->seen, now);
 	return true;
 }
 
 /* Before a copy: has the controller been seen alive only now? */
 static bool nvme_cmb_ready(struct nvme_cmb_disk *disk)
 {
+	unsigned long now = jiffies;
+
 	if (test_bit(NVME_CMB_GONE, &disk->state))
 		return false;
 	if (!test_bit(NVME_CMB_FAILED, &disk->state))
-		return nvme_cmb_is_fresh(READ_ONCE(disk->seen)) || nvme_cmb_see(disk);
+		return nvme_cmb_is_fresh(READ_ONCE(disk->seen)) ||
+		       nvme_cmb_see(disk);
 
 	if (!nvme_cmb_window_intact(disk->win)) {
 		nvme_cmb_disk_fail(disk);
 		return false;
 	}
-	pci_info(disk->win->ctrl->pdev, "%s: the controller answers again\n",
-		 disk->gd->disk_name);
-	WRITE_ONCE(disk->seen, jiffies);
-	clear_bit(NVME_CMB_FAILED, &disk->state);
+	WRITE_ONCE(disk->seen, now);
+	if (test_and_clear_bit(NVME_CMB_FAILED, &disk->state))
+		pci_info(disk->win->ctrl->pdev, "%s: the controller answers again\n",
+			 disk->gd->disk_name);
 	return true;
 }
 
