@@ -1,0 +1,43 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The driver's own tests in the kernel, driver/tests/, and what came of each.
+#
+# config: cmb
+# kernels: 6.12-debug
+
+load lib.bash
+
+KUNIT=/sys/kernel/debug/kunit
+
+setup_file() {
+	modprobe nvme_cmb_kunit
+}
+
+# suite_passes NAME: all its cases are there, none failed, none was skipped. KTAP
+# indents a suite by four spaces, and what a case says by as many or more.
+suite_passes() {
+	local cases
+	cat "$KUNIT/$1/results"
+	cases=$(sed -n 's/^    1\.\.//p' "$KUNIT/$1/results")
+	echo "$1 has $cases cases"
+	[ "$cases" -gt 0 ]
+	[ "$(grep -Ec '^    ok [0-9]+ [a-z_]+$' "$KUNIT/$1/results")" -eq "$cases" ]
+	[ "$(tail -n 1 "$KUNIT/$1/results")" = "ok 1 $1" ]
+	fails grep -E 'not ok|# SKIP' "$KUNIT/$1/results"
+	sed -En 's/^ +(ok [0-9]+|#) nvme_cmb/# \1 nvme_cmb/p' "$KUNIT/$1/results" |
+		sed 's/^# #/#/' | uniq >&3
+}
+
+@test "no pair of register values makes a window outside its BAR" {
+	suite_passes nvme_cmb_regs
+}
+
+@test "every routine copies at every alignment, and no byte beside" {
+	suite_passes nvme_cmb_copy
+}
+
+@test "there is no suite that this file does not know" {
+	ls $KUNIT
+	[ "$(find $KUNIT -mindepth 1 -maxdepth 1 -name 'nvme_cmb*' | wc -l)" -eq 2 ]
+}
