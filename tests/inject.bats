@@ -1,0 +1,161 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Faults that the driver injects into itself: what they do to a request, and what
+# they must not do to the data.
+#
+# config: cmb
+# kernels: 6.12-debug
+
+load lib.bash
+
+DISK=/dev/nvme_cmb0
+FAULTS=/sys/kernel/debug/nvme_cmb/nvme_cmb0
+BLOCKS=4096 # of 4 KiB
+
+setup_file() {
+	load_driver
+	# a fault is for a test's requests: udev leaves alone what is locked
+	exec 9<$DISK
+	flock 9
+}
+
+# arm FAULT TIMES PROBABILITY: and no other fault.
+arm() {
+	local fault
+	for fault in fail delay requeue; do
+		echo 0 >$FAULTS/$fault/probability
+		echo 0 >$FAULTS/$fault/verbose
+	done
+	echo "$2" >"$FAULTS/$1/times"
+	echo "$3" >"$FAULTS/$1/probability"
+}
+
+# happened FAULT TIMES: how many of TIMES are used up.
+happened() {
+	echo $(($2 - $(<"$FAULTS/$1/times")))
+}
+
+# fill BYTE: the disk, with it.
+fill() {
+	tr '\0' "\\$(printf %o "$1")" </dev/zero |
+		dd of=$DISK bs=1M count=16 iflag=fullblock oflag=direct status=none
+}
+
+# blocks_of BYTE: how many blocks hold it and nothing else.
+blocks_of() {
+	dd if=$DISK bs=1M iflag=direct status=none | perl -e '
+		$wanted = chr(shift) x 4096;
+		while (read STDIN, $block, 4096) { $n++ if $block eq $wanted }
+		print $n + 0' "$1"
+}
+
+# errors RW [OPTION...]: fio goes over the whole disk, block by block, four at a
+# time; how many failed. All did with EIO, or there is no number.
+errors() {
+	local out=$BATS_TEST_TMPDIR/out.json
+	fio --name=errors --filename=$DISK --allow_file_create=0 --rw="$1" --bs=4k \
+		--direct=1 --ioengine=psync --numjobs=4 --size=4M --offset_increment=4M \
+		--continue_on_error=io --output-format=json --output="$out" \
+		"${@:2}" >&2 || true
+	jq '.jobs | if all(.first_error == 0 or .first_error == 5)
+		then map(.total_err) | add else empty end' "$out"
+}
+
+@test "a read fails as often as asked, and no more" {
+	local i
+	fill 17
+	arm fail 7 100
+	for i in {1..7}; do
+		fails dd if=$DISK of=/dev/null bs=4k count=1 iflag=direct |
+			grep "Input/output error"
+	done
+	dd if=$DISK of=/dev/null bs=4k count=1 iflag=direct status=none
+	[ "$(happened fail 7)" -eq 7 ]
+	[ "$(blocks_of 17)" -eq $BLOCKS ]
+}
+
+@test "a write that fails leaves what was there" {
+	local i
+	fill 17
+	arm fail 7 100
+	for i in {1..7}; do
+		fails dd if=/dev/zero of=$DISK bs=4k seek="$i" count=1 oflag=direct |
+			grep "Input/output error"
+	done
+	[ "$(blocks_of 17)" -eq $BLOCKS ]
+	dd if=/dev/zero of=$DISK bs=4k count=1 oflag=direct status=none
+	[ "$(blocks_of 17)" -eq $((BLOCKS - 1)) ]
+}
+
+@test "so do a discard and a write of zeros" {
+	fill 17
+	arm fail 2 100
+	# without --force it would read first, and that would fail
+	fails blkdiscard --force --length 65536 $DISK
+	fails blkdiscard --force --zeroout --length 65536 $DISK
+	[ "$(happened fail 2)" -eq 2 ]
+	[ "$(blocks_of 17)" -eq $BLOCKS ]
+}
+
+@test "one in ten fails, of reads, and the data is as it was" {
+	fill 17
+	arm fail 200 10
+	[ "$(errors randread)" -eq 200 ]
+	[ "$(blocks_of 17)" -eq $BLOCKS ]
+	echo "# 200 of $BLOCKS reads failed" >&3
+}
+
+@test "one in ten fails, of writes: each block is as it was, or as it was written" {
+	fill 17
+	arm fail 200 10
+	[ "$(errors write --buffer_pattern=34)" -eq 200 ]
+	[ "$(blocks_of 17)" -eq 200 ]
+	[ "$(blocks_of 34)" -eq $((BLOCKS - 200)) ]
+	echo "# 200 of $BLOCKS writes failed" >&3
+}
+
+@test "a delayed request takes that much longer" {
+	local rw least
+	echo 300 >$FAULTS/delay_ms
+	for rw in read write; do
+		arm delay 5 100
+		fio --name=delayed --filename=$DISK --allow_file_create=0 --rw=$rw \
+			--bs=4k --direct=1 --ioengine=psync --size=20k \
+			--output-format=json --output="$BATS_TEST_TMPDIR/out.json"
+		least=$(jq ".jobs[0].$rw.clat_ns.min / 1000000 | floor" \
+			"$BATS_TEST_TMPDIR/out.json")
+		echo "# 5 ${rw}s delayed by 300 ms took $least ms or more" >&3
+		[ "$(happened delay 5)" -eq 5 ]
+		# the driver sleeps by jiffies, which lag while the CPU that counts
+		# them is not running: here by some ticks
+		[ "$least" -ge 200 ]
+	done
+}
+
+# verify_with FAULT PROBABILITY: all data, while it does happen; times says how often.
+verify_with() {
+	arm "$1" 1000000 "$2"
+	fio --name=verify --filename=$DISK --allow_file_create=0 --rw=randwrite \
+		--bs=4k --direct=1 --ioengine=io_uring --iodepth=8 --numjobs=4 --size=2M \
+		--offset_increment=4M --verify=crc32c --verify_fatal=1
+	times=$(happened "$1" 1000000)
+	[ "$times" -gt 100 ]
+	arm "$1" 0 0
+}
+
+@test "what is delayed is not mixed up" {
+	echo 3 >$FAULTS/delay_ms
+	verify_with delay 5
+	echo "# $times requests delayed, all data verified" >&3
+}
+
+@test "every second request is requeued, and all data is there" {
+	local scheduler
+	for scheduler in none mq-deadline; do
+		echo $scheduler >/sys/block/nvme_cmb0/queue/scheduler
+		verify_with requeue 50
+		echo "# $scheduler: $times requeues, all data verified" >&3
+	done
+	echo none >/sys/block/nvme_cmb0/queue/scheduler
+}
