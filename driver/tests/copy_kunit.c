@@ -32,6 +32,9 @@ struct nvme_cmb_copy_test {
 	u8 *expected;	/* what the other has to hold */
 };
 
+static const struct nvme_cmb_kind nvme_cmb_copy_trapped = {};
+static const struct nvme_cmb_kind nvme_cmb_copy_memory = { .memory = true };
+
 /* The controller of a window in memory is as alive as its VS. */
 bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl)
 {
@@ -84,6 +87,7 @@ static int nvme_cmb_copy_init(struct kunit *test)
 
 	t->ctrl.vs = NVME_VS(1, 4, 0);
 	t->win.ctrl = &t->ctrl;
+	t->win.kind = &nvme_cmb_copy_memory;
 	t->win.base = (void __iomem __force *)t->window;
 	t->win.read = test->param_value;
 	t->win.write = test->param_value;
@@ -232,10 +236,23 @@ static void nvme_cmb_copy_is_chosen(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, test->param_value, t->win.write);
 	KUNIT_EXPECT_GT(test, t->win.stretch, 0);
 	KUNIT_EXPECT_EQ(test, 0, t->win.stretch % NVME_CMB_ACCESS);
+}
 
+/* One that is for memory makes accesses as it likes: none for a trapped window. */
+static void nvme_cmb_copy_is_chosen_where_it_fits(struct kunit *test)
+{
+	const struct nvme_cmb_routine *routine = test->param_value;
+	struct nvme_cmb_copy_test *t = test->priv;
+
+	t->win.kind = &nvme_cmb_copy_trapped;
+	KUNIT_ASSERT_EQ(test, 0, nvme_cmb_copy_choose_in(test, routine));
+	KUNIT_EXPECT_FALSE(test, t->win.read->memory || t->win.write->memory);
+	if (!routine->memory) {
+		KUNIT_EXPECT_PTR_EQ(test, routine, t->win.read);
+		KUNIT_EXPECT_PTR_EQ(test, routine, t->win.write);
+	}
 	KUNIT_ASSERT_EQ(test, 0, nvme_cmb_copy_choose_in(test, NULL));
-	KUNIT_EXPECT_NOT_NULL(test, t->win.read);
-	KUNIT_EXPECT_NOT_NULL(test, t->win.write);
+	KUNIT_EXPECT_FALSE(test, t->win.read->memory || t->win.write->memory);
 }
 
 static void nvme_cmb_copy_is_not_chosen_when_dead(struct kunit *test)
@@ -253,6 +270,8 @@ static struct kunit_case nvme_cmb_copy_tests[] = {
 	KUNIT_CASE_PARAM(nvme_cmb_copy_zeroes, nvme_cmb_copy_gen_params),
 	KUNIT_CASE_PARAM(nvme_cmb_copy_is_found, nvme_cmb_copy_gen_params),
 	KUNIT_CASE_PARAM(nvme_cmb_copy_is_chosen, nvme_cmb_copy_gen_params),
+	KUNIT_CASE_PARAM(nvme_cmb_copy_is_chosen_where_it_fits,
+			 nvme_cmb_copy_gen_params),
 	KUNIT_CASE_PARAM(nvme_cmb_copy_is_not_chosen_when_dead,
 			 nvme_cmb_copy_gen_params),
 	{}
