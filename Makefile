@@ -90,8 +90,9 @@ check-debug-quick: ## run some, and shorter, on the kernel that watches
 # Tests do more, and take longer, when they see this
 check-debug: export FULL := 1
 
+# The watching kernel, too: some files are for it alone
 lint: ## check the style of all code, with the compiler, sparse, checkpatch, shellcheck
-	@qemu-configs/lint.sh $(kernels)
+	@qemu-configs/lint.sh $(or $(KERNEL),$(kernels) $(firstword $(debug_kernels)))
 
 bench: ## measure nvme_cmb beside its peers, with table, plots and page in build/bench/
 	@bench/run.sh --kernel $(kernel)
@@ -113,7 +114,7 @@ clean-cache: ## remove the kernels and disks that the lab keeps outside the chec
 help: ## list the targets
 	@sed -En 's/^([a-z_-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 	@echo
-	@echo 'Variables: KERNEL=6.1|6.12|sid|6.12-debug|6.12-rt (run, shell, bench: 6.12; check, lint: the first three),'
+	@echo 'Variables: KERNEL=6.1|6.12|sid|6.12-debug|6.12-rt (run, shell, bench: 6.12; check: the first three, lint: four),'
 	@echo '           CONFIG=$(subst $() ,|,$(configs)),'
 	@echo '           IMAGES=directory that keeps the contents of disks and of a PMR from run to run,'
 	@echo '           QEMU=path of another QEMU, V=1 for all output, FULL=1 for more of each test'
