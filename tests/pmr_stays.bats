@@ -12,15 +12,17 @@ setup_file() {
 	load_driver
 }
 
-# fill TEXT: the whole disk, as the test does before; intact TEXT: and after.
+SIZE=$((4 << 20))
+
+# fill TEXT: what a test does before; intact TEXT: and after.
 fill() {
-	pattern "$1" $((16 << 20)) | dd of="$DISK" bs=1M iflag=fullblock \
+	pattern "$1" $SIZE | dd of="$DISK" bs=1M iflag=fullblock \
 		conv=fsync status=none
 }
 
 intact() {
 	blockdev --flushbufs "$DISK"
-	cmp -n $((16 << 20)) <(pattern "$1" $((16 << 20))) "$DISK"
+	cmp -n $SIZE <(pattern "$1" $SIZE) "$DISK"
 }
 
 is_away() {

@@ -3,7 +3,7 @@
 #
 # The guest's part of reboot.t, from one boot to the next: the PMR's disk itself says
 # which it is.
-set -euo pipefail
+set -eu # pattern() writes into closed pipes
 
 # shellcheck source=tests/lib.bash
 . tests/lib.bash
@@ -14,7 +14,7 @@ on_reboot() { # reset|shutdown
 
 # next WAY: what the next boot is to find, and what it is to be told.
 next() {
-	pattern "$1" $((SIZE - 4096)) | dd of="$DISK" bs=64k seek=4096 oflag=seek_bytes \
+	pattern "$1" $SIZE | dd of="$DISK" bs=64k seek=4096 oflag=seek_bytes \
 		iflag=fullblock conv=fsync status=none
 	printf '%-512s' "$1" | dd of="$DISK" conv=fsync status=none
 	sync
@@ -22,10 +22,10 @@ next() {
 }
 
 load_driver block_size=512
-SIZE=$(blockdev --getsize64 "$DISK")
+SIZE=$((4 << 20))
 way=$(dd if="$DISK" count=1 status=none | tr -d '\0 ')
 if [ "$way" ]; then
-	cmp -n $((SIZE - 4096)) <(pattern "$way" $((SIZE - 4096))) <(tail -c +4097 "$DISK")
+	cmp -n $SIZE <(pattern "$way" $SIZE) <(tail -c +4097 "$DISK")
 	echo "intact after $way"
 fi
 case $way in
