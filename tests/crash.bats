@@ -6,12 +6,11 @@
 # and the kernel has to recover the file system there, find it clean, and find all
 # that was synced by then.
 #
-# config: cmb
+# config: cmb pmr
 # deadline: 1800
 
 load lib.bash
 
-DISK=/dev/nvme_cmb0
 TESTS=$BATS_TEST_DIRNAME
 
 # Of the disk, because all of them are put back on it for each flush
@@ -25,7 +24,7 @@ setup_file() {
 	modprobe loop
 	load_driver
 	# udev looks at every state of a disk that nobody has locked
-	exec 9<$DISK
+	exec 9<"$DISK"
 	flock 9
 }
 
@@ -49,8 +48,8 @@ keep() {
 @test "ext4 under load is recorded, with every flush" {
 	local device mnt=$BATS_TEST_TMPDIR/mnt round
 	mkdir "$mnt"
-	mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 $DISK ${MIB}M
-	dd if=$DISK of="$(first)" bs=1M count=$MIB iflag=direct status=none
+	mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 "$DISK" ${MIB}M
+	dd if="$DISK" of="$(first)" bs=1M count=$MIB iflag=direct status=none
 	truncate -s 300M "$(log)"
 	device=$(losetup --find --show "$(log)")
 	dmsetup create log --table \
@@ -93,7 +92,7 @@ replay() {
 @test "replayed to its end, the log is what the disk holds" {
 	replay true
 	[ "$marks" -eq $ROUNDS ]
-	dd if=$DISK bs=1M count=$MIB iflag=direct status=none | cmp - "$image"
+	dd if="$DISK" bs=1M count=$MIB iflag=direct status=none | cmp - "$image"
 	echo "# $entries entries replayed, $(stat -c %s "$image") bytes alike" >&3
 }
 
@@ -102,8 +101,8 @@ replay() {
 recovers() {
 	local mnt=$1
 	echo "after entry $entries, mark $marks"
-	dd if="$image" of=$DISK bs=1M oflag=direct status=none
-	mount $DISK "$mnt"
+	dd if="$image" of="$DISK" bs=1M oflag=direct status=none
+	mount "$DISK" "$mnt"
 	if [ "$marks" -gt 0 ]; then
 		(cd "$mnt/kept" && sha256sum --check --strict --quiet "$(sums "$marks")")
 		[ "$(<"$mnt/kept/last")" -ge "$marks" ]
@@ -111,7 +110,7 @@ recovers() {
 	# which has not always been there
 	[ ! -e "$mnt/kept/kept.$((marks + 2))" ]
 	umount "$mnt"
-	e2fsck -f -n $DISK >"$BATS_TEST_TMPDIR/out" 2>&1 ||
+	e2fsck -f -n "$DISK" >"$BATS_TEST_TMPDIR/out" 2>&1 ||
 		{ cat "$BATS_TEST_TMPDIR/out"; return 1; }
 }
 

@@ -4,7 +4,7 @@
 # Each allocation that binding or unbinding makes fails once, alone: the first, the
 # second, and so on until none is left to fail.
 #
-# config: cmb
+# config: cmb pmr
 # kernels: 6.12-debug
 # deadline: 3600
 

@@ -4,28 +4,28 @@
 # Faults that the driver injects into itself: what they do to a request, and what
 # they must not do to the data.
 #
-# config: cmb
+# config: cmb pmr
 # kernels: 6.12-debug
 
 load lib.bash
 
-DISK=/dev/nvme_cmb0
-FAULTS=/sys/kernel/debug/nvme_cmb/nvme_cmb0
+FAULTS=/sys/kernel/debug/nvme_cmb/$DISK_NAME
 BLOCKS=4096 # of 4 KiB
 
 setup_file() {
 	load_driver
 	# a fault is for a test's requests: udev leaves alone what is locked
-	exec 9<$DISK
+	exec 9<"$DISK"
 	flock 9
 }
 
 # arm FAULT TIMES PROBABILITY: and no other fault.
 arm() {
 	local fault
-	for fault in fail delay requeue; do
-		echo 0 >$FAULTS/$fault/probability
-		echo 0 >$FAULTS/$fault/verbose
+	for fault in "$FAULTS"/{fail,delay,requeue}; do
+		[ -d "$fault" ] || continue # a PMR's disk has no queue
+		echo 0 >"$fault/probability"
+		echo 0 >"$fault/verbose"
 	done
 	echo "$2" >"$FAULTS/$1/times"
 	echo "$3" >"$FAULTS/$1/probability"
@@ -39,12 +39,12 @@ happened() {
 # fill BYTE: the disk, with it.
 fill() {
 	tr '\0' "\\$(printf %o "$1")" </dev/zero |
-		dd of=$DISK bs=1M count=16 iflag=fullblock oflag=direct status=none
+		dd of="$DISK" bs=1M count=16 iflag=fullblock oflag=direct status=none
 }
 
 # blocks_of BYTE: how many blocks hold it and nothing else.
 blocks_of() {
-	dd if=$DISK bs=1M iflag=direct status=none | perl -e '
+	dd if="$DISK" bs=1M iflag=direct status=none | perl -e '
 		$wanted = chr(shift) x 4096;
 		while (read STDIN, $block, 4096) { $n++ if $block eq $wanted }
 		print $n + 0' "$1"
@@ -54,7 +54,7 @@ blocks_of() {
 # time; how many failed. All did with EIO, or there is no number.
 errors() {
 	local out=$BATS_TEST_TMPDIR/out.json
-	fio --name=errors --filename=$DISK --allow_file_create=0 --rw="$1" --bs=4k \
+	fio --name=errors --filename="$DISK" --allow_file_create=0 --rw="$1" --bs=4k \
 		--direct=1 --ioengine=psync --numjobs=4 --size=4M --offset_increment=4M \
 		--continue_on_error=io --output-format=json --output="$out" \
 		"${@:2}" >&2 || true
@@ -67,10 +67,10 @@ errors() {
 	fill 17
 	arm fail 7 100
 	for i in {1..7}; do
-		fails dd if=$DISK of=/dev/null bs=4k count=1 iflag=direct |
+		fails dd if="$DISK" of=/dev/null bs=4k count=1 iflag=direct |
 			grep "Input/output error"
 	done
-	dd if=$DISK of=/dev/null bs=4k count=1 iflag=direct status=none
+	dd if="$DISK" of=/dev/null bs=4k count=1 iflag=direct status=none
 	[ "$(happened fail 7)" -eq 7 ]
 	[ "$(blocks_of 17)" -eq $BLOCKS ]
 }
@@ -80,11 +80,11 @@ errors() {
 	fill 17
 	arm fail 7 100
 	for i in {1..7}; do
-		fails dd if=/dev/zero of=$DISK bs=4k seek="$i" count=1 oflag=direct |
+		fails dd if=/dev/zero of="$DISK" bs=4k seek="$i" count=1 oflag=direct |
 			grep "Input/output error"
 	done
 	[ "$(blocks_of 17)" -eq $BLOCKS ]
-	dd if=/dev/zero of=$DISK bs=4k count=1 oflag=direct status=none
+	dd if=/dev/zero of="$DISK" bs=4k count=1 oflag=direct status=none
 	[ "$(blocks_of 17)" -eq $((BLOCKS - 1)) ]
 }
 
@@ -92,8 +92,8 @@ errors() {
 	fill 17
 	arm fail 2 100
 	# without --force it would read first, and that would fail
-	fails blkdiscard --force --length 65536 $DISK
-	fails blkdiscard --force --zeroout --length 65536 $DISK
+	fails blkdiscard --force --length 65536 "$DISK"
+	fails blkdiscard --force --zeroout --length 65536 "$DISK"
 	[ "$(happened fail 2)" -eq 2 ]
 	[ "$(blocks_of 17)" -eq $BLOCKS ]
 }
@@ -117,10 +117,10 @@ errors() {
 
 @test "a delayed request takes that much longer" {
 	local rw least
-	echo 300 >$FAULTS/delay_ms
+	echo 300 >"$FAULTS/delay_ms"
 	for rw in read write; do
 		arm delay 5 100
-		fio --name=delayed --filename=$DISK --allow_file_create=0 --rw=$rw \
+		fio --name=delayed --filename="$DISK" --allow_file_create=0 --rw=$rw \
 			--bs=4k --direct=1 --ioengine=psync --size=20k \
 			--output-format=json --output="$BATS_TEST_TMPDIR/out.json"
 		least=$(jq ".jobs[0].$rw.clat_ns.min / 1000000 | floor" \
@@ -136,7 +136,7 @@ errors() {
 # verify_with FAULT PROBABILITY: all data, while it does happen; times says how often.
 verify_with() {
 	arm "$1" 1000000 "$2"
-	fio --name=verify --filename=$DISK --allow_file_create=0 --rw=randwrite \
+	fio --name=verify --filename="$DISK" --allow_file_create=0 --rw=randwrite \
 		--bs=4k --direct=1 --ioengine=io_uring --iodepth=8 --numjobs=4 --size=2M \
 		--offset_increment=4M --verify=crc32c --verify_fatal=1
 	times=$(happened "$1" 1000000)
@@ -145,17 +145,18 @@ verify_with() {
 }
 
 @test "what is delayed is not mixed up" {
-	echo 3 >$FAULTS/delay_ms
+	echo 3 >"$FAULTS/delay_ms"
 	verify_with delay 5
 	echo "# $times requests delayed, all data verified" >&3
 }
 
 @test "every second request is requeued, and all data is there" {
 	local scheduler
+	[ "$KIND" = cmb ] || skip "a PMR's disk has no queue"
 	for scheduler in none mq-deadline; do
-		echo $scheduler >/sys/block/nvme_cmb0/queue/scheduler
+		echo $scheduler >"/sys/block/$DISK_NAME/queue/scheduler"
 		verify_with requeue 50
 		echo "# $scheduler: $times requeues, all data verified" >&3
 	done
-	echo none >/sys/block/nvme_cmb0/queue/scheduler
+	echo none >"/sys/block/$DISK_NAME/queue/scheduler"
 }

@@ -4,7 +4,7 @@
 # Everything at once: what was written must verify, whatever else goes on, and also
 # when the disk went in between and came back.
 #
-# config: cmb
+# config: cmb pmr
 # kernels: 6.12-debug
 # deadline: 2400
 
