@@ -12,7 +12,7 @@ setup_file() {
 	load_driver
 }
 
-SIZE=$((4 << 20))
+SIZE=$((1 << 20))
 
 # fill TEXT: what a test does before; intact TEXT: and after.
 fill() {

@@ -22,7 +22,7 @@ next() {
 }
 
 load_driver block_size=512
-SIZE=$((4 << 20))
+SIZE=$((1 << 20))
 way=$(dd if="$DISK" count=1 status=none | tr -d '\0 ')
 if [ "$way" ]; then
 	cmp -n $SIZE <(pattern "$way" $SIZE) <(tail -c +4097 "$DISK")
