@@ -4,7 +4,11 @@
 # Each allocation that binding or unbinding makes fails once, alone: the first, the
 # second, and so on until none is left to fail.
 #
+# ACPI would evaluate its tables for the routing of an interrupt that nobody uses, and
+# it frees what it still uses when it fails to allocate: acpi=noirq.
+#
 # config: cmb pmr
+# append: acpi=noirq
 # kernels: 6.12-debug
 # deadline: 3600
 

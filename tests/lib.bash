@@ -27,9 +27,10 @@ setup() {
 
 teardown() {
 	sync
-	if log_since_mark | grep -E "$SPLAT"; then
+	if log_since_mark | grep -q -E "$SPLAT"; then
 		echo "the kernel log holds a splat:"
-		log_since_mark
+		# its beginning, and what came before; all is in the log itself
+		log_since_mark | grep -m 1 -B 20 -A 100 -E "$SPLAT"
 		return 1
 	fi
 }
