@@ -67,6 +67,13 @@ logged() {
 	return 1
 }
 
+# logged_times TIMES TEXT: the kernel did say so since the test began.
+logged_times() {
+	local times
+	times=$(log_since_mark | grep -cF -- "$2") || true
+	[ "$times" -ge "$1" ]
+}
+
 # controllers: the NVMe functions, in bus order, one a line.
 controllers() {
 	local dev class
@@ -261,6 +268,11 @@ file_system_round_trip() {
 	wipefs --quiet --all "$2"
 }
 
+# note TEXT: what a test did, in its report.
+note() {
+	echo "# $*" >&3
+}
+
 # wait_for WHAT COMMAND...: until COMMAND succeeds, for two minutes at most.
 wait_for() {
 	local end=$((SECONDS + 120)) what=$1
@@ -269,4 +281,47 @@ wait_for() {
 		((SECONDS < end)) || { echo "in vain waited for $what"; return 1; }
 		sleep 0.01
 	done
+}
+
+# start_stamp DISK: tests/stamp reads and writes all over /dev/DISK until stop_stamp.
+start_stamp() {
+	# whatever the test does comes first
+	nice tests/stamp "/dev/$1" >"$BATS_TEST_TMPDIR/stamp-$1" 3>&- &
+	stamp_pid[$1]=$!
+	wait_for "all of $1 to be stamped" grep -q stamped "$BATS_TEST_TMPDIR/stamp-$1"
+}
+declare -gA stamp_pid
+
+# stop_stamp DISK: it was read once more, and no byte was wrong.
+stop_stamp() {
+	kill -TERM "${stamp_pid[$1]}"
+	wait "${stamp_pid[$1]}"
+}
+
+# stamp_counts DISK, stamp_count DISK NAME: what was done to it.
+stamp_counts() {
+	tail -n 1 "$BATS_TEST_TMPDIR/stamp-$1"
+}
+
+stamp_count() {
+	stamp_counts "$1" | tr ' ' '\n' | sed -n "s/^$2=//p"
+}
+
+# serve_some DISK: more requests have been served.
+serve_some() {
+	wait_for "requests to be served" served_more "$1" "$(served "$1")"
+}
+
+served_more() { # DISK THAN
+	[ "$(served "$1")" -gt $(($2 + 20)) ]
+}
+
+# served DISK: how many reads and writes it has served.
+served() {
+	awk '{ print $1 + $5 }' "/sys/block/$1/stat"
+}
+
+# in_full MANY FEW: how often to do it.
+in_full() {
+	if [ -n "$FULL" ]; then echo "$1"; else echo "$2"; fi
 }

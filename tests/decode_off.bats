@@ -1,0 +1,87 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A controller that does not answer for a while: its memory decoders are switched
+# off under load, and on again. Every request then is an error, and none is a lie.
+#
+# config: cmb-three
+
+load lib.bash
+
+setup_file() {
+	load_driver
+}
+
+# decode off|on: of the second controller, the one of 16 MiB. What does not decode
+# reads as 0 in QEMU.
+decode() {
+	local function
+	function=$(controllers | sed -n 2p)
+	case $1 in
+	off)	setpci -s "$function" COMMAND=0:2 ;;
+	on)	setpci -s "$function" COMMAND=2:2 ;;
+	esac
+}
+
+read_one() {
+	dd if=/dev/nvme_cmb1 of=/dev/null bs=4k count=1 iflag=direct status=none
+}
+
+# window MILLISECONDS: no answer for so long.
+window() {
+	decode off
+	fails read_one
+	sleep "$(printf '0.%03d' "$1")"
+	fails read_one
+	decode on
+	read_one
+}
+
+@test "decode switched off under load: errors, and not one wrong byte" {
+	local i windows
+	windows=$(in_full 100 35)
+	RANDOM=1
+	start_stamp nvme_cmb1
+	for ((i = 0; i < windows; i++)); do
+		window $((50 + RANDOM % 450))
+	done
+	stop_stamp nvme_cmb1
+	note "$windows windows of 50-500 ms, seed 1: $(stamp_counts nvme_cmb1)"
+	[ "$(stamp_count nvme_cmb1 failed_reads)" -gt "$windows" ]
+	[ "$(stamp_count nvme_cmb1 failed_writes)" -gt "$windows" ]
+	[ "$(stamp_count nvme_cmb1 unread)" -eq 0 ]
+	[ "$(log_since_mark | grep -c "stopped answering")" -eq "$windows" ]
+	[ "$(log_since_mark | grep -c "answers again")" -eq "$windows" ]
+}
+
+@test "with one controller dead, another one's disk does not notice" {
+	start_stamp nvme_cmb0
+	start_stamp nvme_cmb1
+	window 500
+	decode off
+	stop_stamp nvme_cmb1
+	stop_stamp nvme_cmb0
+	decode on
+	note "the one: $(stamp_counts nvme_cmb1)"
+	note "another: $(stamp_counts nvme_cmb0)"
+	[ "$(stamp_count nvme_cmb1 failed_writes)" -gt 0 ]
+	[ "$(stamp_count nvme_cmb1 unread)" -gt 0 ]
+	[ "$(stamp_count nvme_cmb0 failed_reads)" -eq 0 ]
+	[ "$(stamp_count nvme_cmb0 failed_writes)" -eq 0 ]
+}
+
+@test "discard, zeroing and a file system's flush fail, too" {
+	local mnt=$BATS_TEST_TMPDIR/mnt
+	mkdir "$mnt"
+	decode off
+	fails blkdiscard --offset 8M --length 4096 /dev/nvme_cmb1
+	fails blkdiscard --zeroout --offset 8M --length 4096 /dev/nvme_cmb1
+	decode on
+	mkfs.ext4 -q /dev/nvme_cmb1
+	mount /dev/nvme_cmb1 "$mnt"
+	decode off
+	fails dd if=/dev/zero of="$mnt/file" bs=4k count=1 conv=fsync
+	decode on
+	umount "$mnt"
+	ends_hold_data /dev/nvme_cmb1
+}
