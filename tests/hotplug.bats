@@ -1,0 +1,134 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Unplugged and plugged in again, in use, by ACPI hot-plug.
+#
+# config: cmb-root-port
+# append: initcall_blacklist=nvme_init
+#
+# Without the stock driver, which is asked first when a controller comes.
+
+load lib.bash
+
+setup_file() {
+	load_driver
+}
+
+unplug() {
+	qmp device_del '{"id": "nvme0"}' >/dev/null
+	wait_for "the controller to go" no_controller
+	wait_for "QEMU to let it go" forgotten
+}
+
+no_controller() {
+	[ -z "$(controllers)" ]
+}
+
+forgotten() {
+	! qmp qom-list '{"path": "/machine/peripheral"}' | grep -q nvme0
+}
+
+plug() {
+	qmp device_add '{"driver": "nvme", "id": "nvme0", "bus": "root_port0",
+		"serial": "again", "drive": "disk0", "cmb_size_mb": 16}' >/dev/null
+	wait_for "the disk" test -b /dev/nvme_cmb0
+	settle
+}
+
+# A CMB that comes is new, with nothing of the old one's in it.
+is_zeroed() {
+	cmp -n 16777216 /dev/nvme_cmb0 /dev/zero
+}
+
+@test "unplugged under load: errors, and not one wrong byte" {
+	local i times failed=0 verified=0
+	times=$(in_full 40 12)
+	for ((i = 0; i < times; i++)); do
+		start_stamp nvme_cmb0
+		unplug
+		stop_stamp nvme_cmb0
+		failed=$((failed + $(stamp_count nvme_cmb0 failed_reads) +
+			$(stamp_count nvme_cmb0 failed_writes)))
+		verified=$((verified + $(stamp_count nvme_cmb0 verified)))
+		[ "$(stamp_count nvme_cmb0 unread)" -eq 4096 ]
+		plug
+		is_zeroed
+	done
+	note "$times unplugs, $failed requests failed, $verified bytes verified"
+	[ "$failed" -gt "$times" ]
+}
+
+# That its data is right is for the test above to say: fio verifies what it has not
+# read, too, where a disk without size ends sooner than it thought.
+@test "unplugged under each of fio's engines: it ends with errors, and in time" {
+	local i times engine begin slowest=0 engines=(psync libaio io_uring)
+	times=$(in_full 10 6)
+	for ((i = 0; i < times; i++)); do
+		engine=${engines[i % 3]}
+		fio --name=load --filename=/dev/nvme_cmb0 --direct=1 --bs=16k \
+			--rw=randrw --ioengine="$engine" --iodepth=16 \
+			--time_based --runtime=300 --allow_file_create=0 \
+			>"$BATS_TEST_TMPDIR/fio" 2>&1 3>&- &
+		serve_some nvme_cmb0
+		unplug
+		begin=$SECONDS
+		fails wait $!
+		slowest=$((SECONDS - begin > slowest ? SECONDS - begin : slowest))
+		plug
+		is_zeroed
+	done
+	note "$times unplugs under ${engines[*]}, after which fio took $slowest s"
+	[ "$slowest" -lt 30 ]
+}
+
+mapped() { # FILE
+	grep -qs "$1" /proc/[0-9]*/maps
+}
+
+# outlived TYPE: a file system with an open file and a mapped one outlives its disk.
+outlived() {
+	local mnt=$BATS_TEST_TMPDIR/mnt begin=$SECONDS
+	mkdir -p "$mnt"
+	case $1 in
+	ext4)	mkfs.ext4 -q /dev/nvme_cmb0 ;;
+	xfs)	mkfs.xfs -q -f --unsupported /dev/nvme_cmb0 ;;
+	esac
+	mount "/dev/nvme_cmb0" "$mnt"
+	pattern "$1" 1048576 >"$mnt/file"
+	sync "$mnt/file"
+	exec 9<>"$mnt/file"
+	fio --name=mapped --filename="$mnt/mapped" --ioengine=mmap --size=2m \
+		--rw=randrw --time_based --runtime=300 \
+		>"$BATS_TEST_TMPDIR/fio" 2>&1 3>&- &
+	wait_for "the mapping" mapped "$mnt/mapped"
+	unplug
+	# by SIGBUS
+	fails wait $!
+	fails dd if=/dev/zero of="$mnt/new" bs=4k count=1 conv=fsync
+	fails dd if=/dev/zero bs=4k count=1 conv=fsync,notrunc status=none >&9
+	fails dd if="$mnt/file" of=/dev/null bs=64k iflag=direct
+	exec 9>&-
+	umount "$mnt"
+	note "$1: all of it within $((SECONDS - begin)) s"
+	[ $((SECONDS - begin)) -lt 60 ]
+	plug
+	is_zeroed
+	ends_hold_data /dev/nvme_cmb0
+}
+
+@test "a mounted ext4 outlives its disk, and is unmounted" {
+	outlived ext4
+}
+
+@test "a mounted xfs outlives its disk, and is unmounted" {
+	outlived xfs
+}
+
+@test "an opener outlives the disk, and the next disk has another number" {
+	exec 9<>/dev/nvme_cmb0
+	unplug
+	fails dd of=/dev/null bs=4k count=1 status=none conv=fsync <&9
+	exec 9>&-
+	plug
+	fio_verify /dev/nvme_cmb0 4k
+}

@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What takes a port that does hot-plug itself (pciehp): its slot's power, and the
+# recovery from a fatal error.
+#
+# config: cmb-root-port
+# append: initcall_blacklist=nvme_init
+# qemu: -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off
+
+load lib.bash
+
+setup_file() {
+	load_driver
+}
+
+gone() {
+	[ -z "$(controllers)" ]
+}
+
+# power off|on: of the slot, by Power Controller Control in Slot Control. The power
+# indicator stays on: with both off QEMU takes the device away for good.
+power() {
+	case $1 in
+	off)	setpci -s "$(function_of 1b36:000c)" CAP_EXP+18.w=400:400 ;;
+	on)	setpci -s "$(function_of 1b36:000c)" CAP_EXP+18.w=0:400 ;;
+	esac
+}
+
+# rescan: what is in the slot is found anew.
+rescan() {
+	local function
+	for function in $(controllers); do
+		echo 1 >"$SYS_PCI/devices/$function/remove"
+	done
+	echo 1 >"$SYS_PCI/rescan"
+	wait_for "the disk" test -b /dev/nvme_cmb0
+	settle
+}
+
+@test "fatal errors on the port under load: every request is served" {
+	local i times
+	times=$(in_full 10 3)
+	start_stamp nvme_cmb0
+	for ((i = 1; i <= times; i++)); do
+		serve_some nvme_cmb0
+		qmp human-monitor-command \
+			'{"command-line": "pcie_aer_inject_error root_port0 DLP"}' >/dev/null
+		wait_for "recovery $i" logged_times "$i" "device recovery successful"
+	done
+	stop_stamp nvme_cmb0
+	note "$times recoveries: $(stamp_counts nvme_cmb0)"
+	[ "$(stamp_count nvme_cmb0 unread)" -eq 0 ]
+}
+
+@test "power cut under load: errors at once, and the data is there afterwards" {
+	local i times
+	times=$(in_full 10 3)
+	pattern power 65536 >"$BATS_TEST_TMPDIR/pattern"
+	for ((i = 1; i <= times; i++)); do
+		start_stamp nvme_cmb0
+		power off
+		wait_for "the disk to be dead" logged_times "$i" "the device is gone"
+		wait_for "the disk to have no size" grep -qx 0 /sys/block/nvme_cmb0/size
+		fails dd if=/dev/zero of=/dev/nvme_cmb0 bs=4k count=1 oflag=direct
+		stop_stamp nvme_cmb0
+		[ "$(stamp_count nvme_cmb0 unread)" -eq 4096 ]
+		power on
+		rescan
+	done
+	note "$times power cuts, the last: $(stamp_counts nvme_cmb0)"
+	dd if="$BATS_TEST_TMPDIR/pattern" of=/dev/nvme_cmb0 bs=64k oflag=direct status=none
+	power off
+	fails dd if=/dev/zero of=/dev/nvme_cmb0 bs=4k count=1 oflag=direct
+	power on
+	rescan
+	cmp -n 65536 "$BATS_TEST_TMPDIR/pattern" /dev/nvme_cmb0
+}
+
+@test "power cut under a mounted file system: errors, and it is unmounted" {
+	local mnt=$BATS_TEST_TMPDIR/mnt begin=$SECONDS
+	mkdir "$mnt"
+	mkfs.ext4 -q /dev/nvme_cmb0
+	mount /dev/nvme_cmb0 "$mnt"
+	pattern mounted 1048576 >"$mnt/file"
+	sync
+	power off
+	fails dd if=/dev/zero of="$mnt/new" bs=4k count=1 conv=fsync
+	umount "$mnt"
+	[ $((SECONDS - begin)) -lt 60 ]
+	power on
+	rescan
+	mount /dev/nvme_cmb0 "$mnt"
+	cmp <(pattern mounted 1048576) "$mnt/file"
+	umount "$mnt"
+	e2fsck -f -n /dev/nvme_cmb0
+}
+
+@test "the slot switched off in sysfs under load: errors, and not one wrong byte" {
+	local slot
+	for slot in "$SYS_PCI"/slots/*; do
+		[[ $(controller) != "$(<"$slot/address")"* ]] || break
+	done
+	start_stamp nvme_cmb0
+	echo 0 >"$slot/power"
+	wait_for "the controller to go" gone
+	stop_stamp nvme_cmb0
+	note "$(stamp_counts nvme_cmb0)"
+	[ "$(stamp_count nvme_cmb0 unread)" -eq 4096 ]
+	[ ! -e /dev/nvme_cmb0 ]
+	# QEMU takes a device away that is switched off in good order
+	qmp device_add '{"driver": "nvme", "id": "nvme0", "bus": "root_port0",
+		"serial": "again", "drive": "disk0", "cmb_size_mb": 16}' >/dev/null
+	wait_for "the disk" test -b /dev/nvme_cmb0
+	settle
+	cmp -n 16777216 /dev/nvme_cmb0 /dev/zero
+	ends_hold_data /dev/nvme_cmb0
+}
