@@ -1,0 +1,74 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Resets, and recoveries from PCI errors: requests wait, and none fails.
+#
+# config: cmb-root-port
+
+load lib.bash
+
+setup_file() {
+	load_driver
+}
+
+# unharmed WHAT: every request was served.
+unharmed() {
+	stop_stamp nvme_cmb0
+	note "$1: $(stamp_counts nvme_cmb0)"
+	[ "$(stamp_count nvme_cmb0 failed_reads)" -eq 0 ]
+	[ "$(stamp_count nvme_cmb0 failed_writes)" -eq 0 ]
+}
+
+inject() { # ERROR
+	qmp human-monitor-command \
+		"{\"command-line\": \"pcie_aer_inject_error root_port0 $1\"}"
+}
+
+@test "reset of the function under load: every request is served" {
+	local i times dev
+	times=$(in_full 20 7)
+	dev=$SYS_PCI/devices/$(controller)
+	grep flr "$dev/reset_method"
+	start_stamp nvme_cmb0
+	for ((i = 0; i < times; i++)); do
+		serve_some nvme_cmb0
+		echo 1 >"$dev/reset"
+	done
+	unharmed "$times resets"
+}
+
+@test "non-fatal errors on the port under load: every request is served" {
+	local i times
+	times=$(in_full 20 8)
+	start_stamp nvme_cmb0
+	for ((i = 1; i <= times; i++)); do
+		serve_some nvme_cmb0
+		inject COMP_TIME
+		wait_for "recovery $i" logged_times "$i" "device recovery successful"
+	done
+	unharmed "$times recoveries"
+}
+
+# By ACPI hot-plug QEMU's port shows no active link, so that Linux takes the reset
+# for failed. hotplug_native.bats has the recovery that succeeds.
+@test "a fatal error that is not recovered from: errors after 30 s, and no hang" {
+	start_stamp nvme_cmb0
+	inject DLP
+	wait_for "the recovery to fail" logged_times 1 "device recovery failed"
+	wait_for "the driver to give up" logged_times 1 "not recovered within 30 s"
+	stop_stamp nvme_cmb0
+	note "$(stamp_counts nvme_cmb0)"
+	[ "$(stamp_count nvme_cmb0 slowest_ms)" -lt 60000 ]
+}
+
+# Not by binding it anew: the port was reset, so that the BARs are lost.
+@test "removed and rescanned after that, the disk works" {
+	local function
+	function=$(controller)
+	echo 1 >"$SYS_PCI/devices/$function/remove"
+	echo 1 >"$SYS_PCI/rescan"
+	# the stock driver is asked first, and takes it
+	bind nvme_cmb "$function"
+	ends_hold_data /dev/nvme_cmb0
+	fio_verify /dev/nvme_cmb0 4k
+}
