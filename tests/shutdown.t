@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A reboot under load, as QEMU sees it: the driver leaves the controller disabled,
+# without a CMB at any address, and nothing is copied after that.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+number=0
+
+is() { # GOT WANTED NAME
+	number=$((number + 1))
+	if [ "$1" = "$2" ]; then
+		echo "ok $number $3"
+	else
+		echo "not ok $number $3"
+		echo "# $1, wanted $2"
+	fi
+}
+
+# last_write OFFSET: what was last written to that register of the controller.
+last_write() {
+	sed -n "s/.*pci_nvme_mmio_write addr $1 data \(0x[0-9a-f]*\).*/\1/p" "$log" | tail -n 1
+}
+
+# cmb_accesses PROGRAM: how many in the part of the log that PROGRAM, sed's, selects.
+cmb_accesses() {
+	sed -n "$1" "$log" | grep -c 'memory_region_ops_.* name .nvme-cmb.$' || true
+}
+
+guest=$(qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config cmb \
+	--qemu-arg -D --qemu-arg "$log" --qemu-arg -trace --qemu-arg pci_nvme_mmio_write \
+	-- tests/shutdown_guest.sh) || {
+	printf 'Bail out! The guest says: %s\n' "$guest"
+	exit 1
+}
+
+end=$(grep -n 'pci_nvme_mmio_write addr 0x50 data 0x0 ' "$log" | tail -n 1 | cut -d: -f1)
+before=$(cmb_accesses "1,${end}p")
+is "$((before > 0))" 1 "the CMB was in use until the reboot"
+echo "# $before accesses"
+is "$(last_write 0x50)" 0x0 "CMBMSC is left clear"
+is "$(($(last_write 0x14) & 1))" 0 "CC.EN is left clear"
+is "$(cmb_accesses "${end},\$p")" 0 "nothing is copied afterwards"
+echo "1..$number"
