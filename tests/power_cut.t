@@ -57,8 +57,8 @@ cut_power() {
 }
 
 give_up() { # REASON
+	tail -n 20 "$output" | sed 's/^/# /'
 	printf 'Bail out! %s\n' "$1"
-	sed 's/^/# /' "$output"
 	exit 1
 }
 
@@ -78,7 +78,7 @@ report() {
 	fi
 	echo "${intact:+not }ok $1 cut $1: $(number blocks) blocks and $(number files) files are there, $(
 		sed -n 's/^clean: //p' "$output") is clean"
-	[[ ! $intact ]] || sed 's/^/# /' "$output"
+	[[ ! $intact ]] || tail -n 20 "$output" | sed 's/^/# /'
 }
 
 blocks=0 files=0 blocks_checked=0 files_checked=0 lost=0
@@ -86,8 +86,10 @@ echo "1..$cycles"
 for ((cycle = 0; cycle <= cycles; cycle++)); do
 	boot "$cycle" "$cycles" "$blocks" "$files"
 	if ((cycle < cycles)); then
-		under_load || give_up "no load came up after cut $cycle"
+		loaded=1
+		under_load || loaded=
 		((cycle == 0)) || report "$cycle"
+		[[ $loaded ]] || give_up "the guest does not write any more"
 		cut_power
 		blocks=$(last blocks) files=$(last files)
 	else
