@@ -31,9 +31,9 @@ struct nvme_cmb_loan *nvme_cmb_lend(const struct nvme_cmb_window *win)
 		return ERR_PTR(-ENOMEM);
 	loan->win = win;
 	loan->flush = nvme_cmb_window_flush;
-	loan->res = (struct resource)
-		    DEFINE_RES_MEM(pci_resource_start(pdev, win->geo.bir),
-				   pci_resource_len(pdev, win->geo.bir));
+	loan->res.start = pci_resource_start(pdev, win->geo.bir);
+	loan->res.end = pci_resource_end(pdev, win->geo.bir);
+	loan->res.flags = IORESOURCE_MEM;
 	loan->adev.name = "pmem";
 	loan->adev.id = pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
 	loan->adev.dev.parent = &pdev->dev;
