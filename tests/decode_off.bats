@@ -4,9 +4,12 @@
 # A controller that does not answer for a while: its memory decoders are switched
 # off under load, and on again. Every request then is an error, and none is a lie.
 #
-# config: cmb-three
+# config: cmb-three pmr-two
 
 load lib.bash
+
+ONE=nvme_${KIND}1
+OTHER=nvme_${KIND}0
 
 setup_file() {
 	load_driver
@@ -24,7 +27,7 @@ decode() {
 }
 
 read_one() {
-	dd if=/dev/nvme_cmb1 of=/dev/null bs=4k count=1 iflag=direct status=none
+	dd if="/dev/$ONE" of=/dev/null bs=4k count=1 iflag=direct status=none
 }
 
 # window MILLISECONDS: no answer for so long.
@@ -41,47 +44,47 @@ window() {
 	local i windows
 	windows=$(in_full 100 35)
 	RANDOM=1
-	start_stamp nvme_cmb1
+	start_stamp "$ONE"
 	for ((i = 0; i < windows; i++)); do
 		window $((50 + RANDOM % 450))
 	done
-	stop_stamp nvme_cmb1
-	note "$windows windows of 50-500 ms, seed 1: $(stamp_counts nvme_cmb1)"
-	[ "$(stamp_count nvme_cmb1 failed_reads)" -gt "$windows" ]
-	[ "$(stamp_count nvme_cmb1 failed_writes)" -gt "$windows" ]
-	[ "$(stamp_count nvme_cmb1 unread)" -eq 0 ]
+	stop_stamp "$ONE"
+	note "$windows windows of 50-500 ms, seed 1: $(stamp_counts "$ONE")"
+	[ "$(stamp_count "$ONE" failed_reads)" -gt "$windows" ]
+	[ "$(stamp_count "$ONE" failed_writes)" -gt "$windows" ]
+	[ "$(stamp_count "$ONE" unread)" -eq 0 ]
 	[ "$(log_since_mark | grep -c "stopped answering")" -eq "$windows" ]
 	[ "$(log_since_mark | grep -c "answers again")" -eq "$windows" ]
 }
 
 @test "with one controller dead, another one's disk does not notice" {
-	start_stamp nvme_cmb0
-	start_stamp nvme_cmb1
+	start_stamp "$OTHER"
+	start_stamp "$ONE"
 	window 500
 	decode off
-	stop_stamp nvme_cmb1
-	stop_stamp nvme_cmb0
+	stop_stamp "$ONE"
+	stop_stamp "$OTHER"
 	decode on
-	note "the one: $(stamp_counts nvme_cmb1)"
-	note "another: $(stamp_counts nvme_cmb0)"
-	[ "$(stamp_count nvme_cmb1 failed_writes)" -gt 0 ]
-	[ "$(stamp_count nvme_cmb1 unread)" -gt 0 ]
-	[ "$(stamp_count nvme_cmb0 failed_reads)" -eq 0 ]
-	[ "$(stamp_count nvme_cmb0 failed_writes)" -eq 0 ]
+	note "the one: $(stamp_counts "$ONE")"
+	note "another: $(stamp_counts "$OTHER")"
+	[ "$(stamp_count "$ONE" failed_writes)" -gt 0 ]
+	[ "$(stamp_count "$ONE" unread)" -gt 0 ]
+	[ "$(stamp_count "$OTHER" failed_reads)" -eq 0 ]
+	[ "$(stamp_count "$OTHER" failed_writes)" -eq 0 ]
 }
 
 @test "discard, zeroing and a file system's flush fail, too" {
 	local mnt=$BATS_TEST_TMPDIR/mnt
 	mkdir "$mnt"
 	decode off
-	fails blkdiscard --offset 8M --length 4096 /dev/nvme_cmb1
-	fails blkdiscard --zeroout --offset 8M --length 4096 /dev/nvme_cmb1
+	fails blkdiscard --offset 8M --length 4096 "/dev/$ONE"
+	fails blkdiscard --zeroout --offset 8M --length 4096 "/dev/$ONE"
 	decode on
-	mkfs.ext4 -q /dev/nvme_cmb1
-	mount /dev/nvme_cmb1 "$mnt"
+	mkfs.ext4 -q "/dev/$ONE"
+	mount "/dev/$ONE" "$mnt"
 	decode off
 	fails dd if=/dev/zero of="$mnt/file" bs=4k count=1 conv=fsync
 	decode on
 	umount "$mnt"
-	ends_hold_data /dev/nvme_cmb1
+	ends_hold_data "/dev/$ONE"
 }

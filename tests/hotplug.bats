@@ -3,7 +3,7 @@
 #
 # Unplugged and plugged in again, in use, by ACPI hot-plug.
 #
-# config: cmb-root-port
+# config: cmb-root-port pmr-root-port
 # append: initcall_blacklist=nvme_init
 #
 # Without the stock driver, which is asked first when a controller comes.
@@ -29,30 +29,24 @@ forgotten() {
 }
 
 plug() {
-	qmp device_add '{"driver": "nvme", "id": "nvme0", "bus": "root_port0",
-		"serial": "again", "drive": "disk0", "cmb_size_mb": 16}' >/dev/null
-	wait_for "the disk" test -b /dev/nvme_cmb0
+	plug_in
+	wait_for "the disk" test -b "$DISK"
 	settle
-}
-
-# A CMB that comes is new, with nothing of the old one's in it.
-is_zeroed() {
-	cmp -n 16777216 /dev/nvme_cmb0 /dev/zero
 }
 
 @test "unplugged under load: errors, and not one wrong byte" {
 	local i times failed=0 verified=0
 	times=$(in_full 40 12)
 	for ((i = 0; i < times; i++)); do
-		start_stamp nvme_cmb0
+		start_stamp "$DISK_NAME"
 		unplug
-		stop_stamp nvme_cmb0
-		failed=$((failed + $(stamp_count nvme_cmb0 failed_reads) +
-			$(stamp_count nvme_cmb0 failed_writes)))
-		verified=$((verified + $(stamp_count nvme_cmb0 verified)))
-		[ "$(stamp_count nvme_cmb0 unread)" -eq 4096 ]
+		stop_stamp "$DISK_NAME"
+		failed=$((failed + $(stamp_count "$DISK_NAME" failed_reads) +
+			$(stamp_count "$DISK_NAME" failed_writes)))
+		verified=$((verified + $(stamp_count "$DISK_NAME" verified)))
+		[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
 		plug
-		is_zeroed
+		came_back
 	done
 	note "$times unplugs, $failed requests failed, $verified bytes verified"
 	[ "$failed" -gt "$times" ]
@@ -65,17 +59,17 @@ is_zeroed() {
 	times=$(in_full 10 6)
 	for ((i = 0; i < times; i++)); do
 		engine=${engines[i % 3]}
-		fio --name=load --filename=/dev/nvme_cmb0 --direct=1 --bs=16k \
+		fio --name=load --filename="$DISK" --direct=1 --bs=16k \
 			--rw=randrw --ioengine="$engine" --iodepth=16 \
 			--time_based --runtime=300 --allow_file_create=0 \
 			>"$BATS_TEST_TMPDIR/fio" 2>&1 3>&- &
-		serve_some nvme_cmb0
+		serve_some "$DISK_NAME"
 		unplug
 		begin=$SECONDS
 		fails wait $!
 		slowest=$((SECONDS - begin > slowest ? SECONDS - begin : slowest))
 		plug
-		is_zeroed
+		came_back
 	done
 	note "$times unplugs under ${engines[*]}, after which fio took $slowest s"
 	[ "$slowest" -lt 30 ]
@@ -90,10 +84,10 @@ outlived() {
 	local mnt=$BATS_TEST_TMPDIR/mnt begin=$SECONDS
 	mkdir -p "$mnt"
 	case $1 in
-	ext4)	mkfs.ext4 -q /dev/nvme_cmb0 ;;
-	xfs)	mkfs.xfs -q -f --unsupported /dev/nvme_cmb0 ;;
+	ext4)	mkfs.ext4 -q "$DISK" ;;
+	xfs)	mkfs.xfs -q -f --unsupported "$DISK" ;;
 	esac
-	mount "/dev/nvme_cmb0" "$mnt"
+	mount "$DISK" "$mnt"
 	pattern "$1" 1048576 >"$mnt/file"
 	sync "$mnt/file"
 	exec 9<>"$mnt/file"
@@ -112,8 +106,8 @@ outlived() {
 	note "$1: all of it within $((SECONDS - begin)) s"
 	[ $((SECONDS - begin)) -lt 60 ]
 	plug
-	is_zeroed
-	ends_hold_data /dev/nvme_cmb0
+	came_back
+	ends_hold_data "$DISK"
 }
 
 @test "a mounted ext4 outlives its disk, and is unmounted" {
@@ -125,10 +119,10 @@ outlived() {
 }
 
 @test "an opener outlives the disk, and the next disk has another number" {
-	exec 9<>/dev/nvme_cmb0
+	exec 9<>"$DISK"
 	unplug
 	fails dd of=/dev/null bs=4k count=1 status=none conv=fsync <&9
 	exec 9>&-
 	plug
-	fio_verify /dev/nvme_cmb0 4k
+	fio_verify "$DISK" 4k
 }

@@ -4,7 +4,7 @@
 # What takes a port that does hot-plug itself (pciehp): its slot's power, and the
 # recovery from a fatal error.
 #
-# config: cmb-root-port
+# config: cmb-root-port pmr-root-port
 # append: initcall_blacklist=nvme_init
 # qemu: -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off
 
@@ -34,23 +34,23 @@ rescan() {
 		echo 1 >"$SYS_PCI/devices/$function/remove"
 	done
 	echo 1 >"$SYS_PCI/rescan"
-	wait_for "the disk" test -b /dev/nvme_cmb0
+	wait_for "the disk" test -b "$DISK"
 	settle
 }
 
 @test "fatal errors on the port under load: every request is served" {
 	local i times
 	times=$(in_full 10 3)
-	start_stamp nvme_cmb0
+	start_stamp "$DISK_NAME"
 	for ((i = 1; i <= times; i++)); do
-		serve_some nvme_cmb0
+		serve_some "$DISK_NAME"
 		qmp human-monitor-command \
 			'{"command-line": "pcie_aer_inject_error root_port0 DLP"}' >/dev/null
 		wait_for "recovery $i" logged_times "$i" "device recovery successful"
 	done
-	stop_stamp nvme_cmb0
-	note "$times recoveries: $(stamp_counts nvme_cmb0)"
-	[ "$(stamp_count nvme_cmb0 unread)" -eq 0 ]
+	stop_stamp "$DISK_NAME"
+	note "$times recoveries: $(stamp_counts "$DISK_NAME")"
+	[ "$(stamp_count "$DISK_NAME" unread)" -eq 0 ]
 }
 
 @test "power cut under load: errors at once, and the data is there afterwards" {
@@ -58,30 +58,30 @@ rescan() {
 	times=$(in_full 10 3)
 	pattern power 65536 >"$BATS_TEST_TMPDIR/pattern"
 	for ((i = 1; i <= times; i++)); do
-		start_stamp nvme_cmb0
+		start_stamp "$DISK_NAME"
 		power off
 		wait_for "the disk to be dead" logged_times "$i" "the device is gone"
-		wait_for "the disk to have no size" grep -qx 0 /sys/block/nvme_cmb0/size
-		fails dd if=/dev/zero of=/dev/nvme_cmb0 bs=4k count=1 oflag=direct
-		stop_stamp nvme_cmb0
-		[ "$(stamp_count nvme_cmb0 unread)" -eq 4096 ]
+		wait_for "the disk to have no size" grep -qx 0 /sys/block/"$DISK_NAME"/size
+		fails dd if=/dev/zero of="$DISK" bs=4k count=1 oflag=direct
+		stop_stamp "$DISK_NAME"
+		[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
 		power on
 		rescan
 	done
-	note "$times power cuts, the last: $(stamp_counts nvme_cmb0)"
-	dd if="$BATS_TEST_TMPDIR/pattern" of=/dev/nvme_cmb0 bs=64k oflag=direct status=none
+	note "$times power cuts, the last: $(stamp_counts "$DISK_NAME")"
+	dd if="$BATS_TEST_TMPDIR/pattern" of="$DISK" bs=64k oflag=direct status=none
 	power off
-	fails dd if=/dev/zero of=/dev/nvme_cmb0 bs=4k count=1 oflag=direct
+	fails dd if=/dev/zero of="$DISK" bs=4k count=1 oflag=direct
 	power on
 	rescan
-	cmp -n 65536 "$BATS_TEST_TMPDIR/pattern" /dev/nvme_cmb0
+	cmp -n 65536 "$BATS_TEST_TMPDIR/pattern" "$DISK"
 }
 
 @test "power cut under a mounted file system: errors, and it is unmounted" {
 	local mnt=$BATS_TEST_TMPDIR/mnt begin=$SECONDS
 	mkdir "$mnt"
-	mkfs.ext4 -q /dev/nvme_cmb0
-	mount /dev/nvme_cmb0 "$mnt"
+	mkfs.ext4 -q "$DISK"
+	mount "$DISK" "$mnt"
 	pattern mounted 1048576 >"$mnt/file"
 	sync
 	power off
@@ -90,10 +90,10 @@ rescan() {
 	[ $((SECONDS - begin)) -lt 60 ]
 	power on
 	rescan
-	mount /dev/nvme_cmb0 "$mnt"
+	mount "$DISK" "$mnt"
 	cmp <(pattern mounted 1048576) "$mnt/file"
 	umount "$mnt"
-	e2fsck -f -n /dev/nvme_cmb0
+	e2fsck -f -n "$DISK"
 }
 
 @test "the slot switched off in sysfs under load: errors, and not one wrong byte" {
@@ -101,18 +101,17 @@ rescan() {
 	for slot in "$SYS_PCI"/slots/*; do
 		[[ $(controller) != "$(<"$slot/address")"* ]] || break
 	done
-	start_stamp nvme_cmb0
+	start_stamp "$DISK_NAME"
 	echo 0 >"$slot/power"
 	wait_for "the controller to go" gone
-	stop_stamp nvme_cmb0
-	note "$(stamp_counts nvme_cmb0)"
-	[ "$(stamp_count nvme_cmb0 unread)" -eq 4096 ]
-	[ ! -e /dev/nvme_cmb0 ]
+	stop_stamp "$DISK_NAME"
+	note "$(stamp_counts "$DISK_NAME")"
+	[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
+	[ ! -e "$DISK" ]
 	# QEMU takes a device away that is switched off in good order
-	qmp device_add '{"driver": "nvme", "id": "nvme0", "bus": "root_port0",
-		"serial": "again", "drive": "disk0", "cmb_size_mb": 16}' >/dev/null
-	wait_for "the disk" test -b /dev/nvme_cmb0
+	plug_in
+	wait_for "the disk" test -b "$DISK"
 	settle
-	cmp -n 16777216 /dev/nvme_cmb0 /dev/zero
-	ends_hold_data /dev/nvme_cmb0
+	came_back
+	ends_hold_data "$DISK"
 }

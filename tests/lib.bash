@@ -325,3 +325,20 @@ served() {
 in_full() {
 	if [ -n "$FULL" ]; then echo "$1"; else echo "$2"; fi
 }
+
+# plug_in: the controller of the -root-port topologies, anew.
+plug_in() {
+	local memory='"cmb_size_mb": 16'
+	[ "$KIND" = cmb ] || memory='"pmrdev": "pmr0"'
+	qmp device_add "{\"driver\": \"nvme\", \"id\": \"nvme0\", \"serial\": \"again\",
+		\"bus\": \"root_port0\", \"drive\": \"disk0\", $memory}" >/dev/null
+}
+
+# came_back: of the disk under test, what is to be there: nothing in a CMB, which is a new
+# one, and in a PMR what tests have left.
+came_back() {
+	case $KIND in
+	cmb)	cmp -n 16777216 "$DISK" /dev/zero ;;
+	pmr)	fails cmp -n 16777216 "$DISK" /dev/zero ;;
+	esac
+}

@@ -58,8 +58,7 @@ is_away() {
 	qmp device_del '{"id": "nvme0"}'
 	wait_for "the controller to be unplugged" is_away "$function"
 	# QEMU has let go of the memory when it can be had anew
-	wait_for "QEMU to plug it in" qmp device_add '{"driver": "nvme", "id": "nvme0",
-		"serial": "again", "bus": "root_port0", "pmrdev": "pmr0"}'
+	wait_for "QEMU to plug it in" plug_in
 	wait_for "the controller to be there" test -e "$SYS_PCI/devices/$function"
 	wait_for "a driver to have it" test -e "$SYS_PCI/devices/$function/driver"
 	bind nvme_cmb "$function"

@@ -3,7 +3,7 @@
 #
 # Resets, and recoveries from PCI errors: requests wait, and none fails.
 #
-# config: cmb-root-port
+# config: cmb-root-port pmr-root-port
 
 load lib.bash
 
@@ -13,10 +13,10 @@ setup_file() {
 
 # unharmed WHAT: every request was served.
 unharmed() {
-	stop_stamp nvme_cmb0
-	note "$1: $(stamp_counts nvme_cmb0)"
-	[ "$(stamp_count nvme_cmb0 failed_reads)" -eq 0 ]
-	[ "$(stamp_count nvme_cmb0 failed_writes)" -eq 0 ]
+	stop_stamp "$DISK_NAME"
+	note "$1: $(stamp_counts "$DISK_NAME")"
+	[ "$(stamp_count "$DISK_NAME" failed_reads)" -eq 0 ]
+	[ "$(stamp_count "$DISK_NAME" failed_writes)" -eq 0 ]
 }
 
 inject() { # ERROR
@@ -29,9 +29,9 @@ inject() { # ERROR
 	times=$(in_full 20 7)
 	dev=$SYS_PCI/devices/$(controller)
 	grep flr "$dev/reset_method"
-	start_stamp nvme_cmb0
+	start_stamp "$DISK_NAME"
 	for ((i = 0; i < times; i++)); do
-		serve_some nvme_cmb0
+		serve_some "$DISK_NAME"
 		echo 1 >"$dev/reset"
 	done
 	unharmed "$times resets"
@@ -40,9 +40,9 @@ inject() { # ERROR
 @test "non-fatal errors on the port under load: every request is served" {
 	local i times
 	times=$(in_full 20 8)
-	start_stamp nvme_cmb0
+	start_stamp "$DISK_NAME"
 	for ((i = 1; i <= times; i++)); do
-		serve_some nvme_cmb0
+		serve_some "$DISK_NAME"
 		inject COMP_TIME
 		wait_for "recovery $i" logged_times "$i" "device recovery successful"
 	done
@@ -52,13 +52,13 @@ inject() { # ERROR
 # By ACPI hot-plug QEMU's port shows no active link, so that Linux takes the reset
 # for failed. hotplug_native.bats has the recovery that succeeds.
 @test "a fatal error that is not recovered from: errors after 30 s, and no hang" {
-	start_stamp nvme_cmb0
+	start_stamp "$DISK_NAME"
 	inject DLP
 	wait_for "the recovery to fail" logged_times 1 "device recovery failed"
 	wait_for "the driver to give up" logged_times 1 "not recovered within 30 s"
-	stop_stamp nvme_cmb0
-	note "$(stamp_counts nvme_cmb0)"
-	[ "$(stamp_count nvme_cmb0 slowest_ms)" -lt 60000 ]
+	stop_stamp "$DISK_NAME"
+	note "$(stamp_counts "$DISK_NAME")"
+	[ "$(stamp_count "$DISK_NAME" slowest_ms)" -lt 60000 ]
 }
 
 # Not by binding it anew: the port was reset, so that the BARs are lost.
@@ -69,6 +69,6 @@ inject() { # ERROR
 	echo 1 >"$SYS_PCI/rescan"
 	# the stock driver is asked first, and takes it
 	bind nvme_cmb "$function"
-	ends_hold_data /dev/nvme_cmb0
-	fio_verify /dev/nvme_cmb0 4k
+	ends_hold_data "$DISK"
+	fio_verify "$DISK" 4k
 }
