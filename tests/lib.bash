@@ -14,10 +14,11 @@ esac
 export DISK_NAME=nvme_${KIND}0 DISK=/dev/nvme_${KIND}0
 
 # What a kernel prints when it has caught itself, or the driver, in a bug.
-SPLAT='BUG:|WARNING:|Oops|Call Trace|KASAN|UBSAN|kmemleak|possible recursive'
+SPLAT='BUG:|WARNING:|Oops|Call Trace|KASAN|UBSAN|possible recursive'
 SPLAT+='|possible circular|inconsistent lock|general protection|rcu.*stall'
 SPLAT+='|soft lockup|hung_task|blocked for more than|scheduling while atomic'
 SPLAT+='|sleeping function called|refcount_t|list_(add|del) corruption'
+SPLAT+='|new suspected memory leaks|leak detector disabled'
 
 # Every test starts at a mark in the kernel log, and is over only when nothing
 # behind that mark is a splat.
