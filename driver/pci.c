@@ -118,10 +118,6 @@ module_param_cb(pmem, &nvme_cmb_pmem_ops, &nvme_cmb_pmem, 0444);
 MODULE_PARM_DESC(pmem,
 		 "give the PMR to libnvdimm, for /dev/pmem with DAX, instead of making a disk of it (default no)");
 
-#define for_each_region(dev, pos)					\
-	for (pos = (dev)->region; pos < (dev)->region + NVME_CMB_KINDS; pos++) \
-		if (pos->disk || pos->loan)
-
 /*
  * The device is about to be reset, or to lose its power: let requests wait. The
  * driver core's lock on the device serialises this with everything but the end of
@@ -129,35 +125,37 @@ MODULE_PARM_DESC(pmem,
  */
 static void nvme_cmb_hold(struct nvme_cmb_dev *dev)
 {
-	struct nvme_cmb_region *region;
+	int i;
 
 	if (test_and_set_bit(0, &dev->held))
 		return;
-	for_each_region(dev, region)
-		if (region->disk)
-			nvme_cmb_disk_hold(region->disk);
+	for (i = 0; i < NVME_CMB_KINDS; i++)
+		if (dev->region[i].disk)
+			nvme_cmb_disk_hold(dev->region[i].disk);
 }
 
 static void nvme_cmb_release(struct nvme_cmb_dev *dev)
 {
-	struct nvme_cmb_region *region;
+	int i;
 
 	if (!test_and_clear_bit(0, &dev->held))
 		return;
-	for_each_region(dev, region)
-		if (region->disk)
-			nvme_cmb_disk_release(region->disk);
+	for (i = 0; i < NVME_CMB_KINDS; i++)
+		if (dev->region[i].disk)
+			nvme_cmb_disk_release(dev->region[i].disk);
 }
 
 /* The device is back, they say. What is not what it was fails its requests. */
 static int nvme_cmb_restore(struct nvme_cmb_dev *dev)
 {
-	struct nvme_cmb_region *region;
-	int ret = 0;
+	int ret = 0, err, i;
 
-	for_each_region(dev, region) {
-		int err = nvme_cmb_window_restore(&region->win);
+	for (i = 0; i < NVME_CMB_KINDS; i++) {
+		struct nvme_cmb_region *region = &dev->region[i];
 
+		if (!region->disk && !region->loan)
+			continue;
+		err = nvme_cmb_window_restore(&region->win);
 		if (!err)
 			continue;
 		if (region->disk)
@@ -169,11 +167,11 @@ static int nvme_cmb_restore(struct nvme_cmb_dev *dev)
 
 static void nvme_cmb_fail(struct nvme_cmb_dev *dev)
 {
-	struct nvme_cmb_region *region;
+	int i;
 
-	for_each_region(dev, region)
-		if (region->disk)
-			nvme_cmb_disk_fail(region->disk);
+	for (i = 0; i < NVME_CMB_KINDS; i++)
+		if (dev->region[i].disk)
+			nvme_cmb_disk_fail(dev->region[i].disk);
 	nvme_cmb_release(dev);
 }
 
@@ -248,14 +246,18 @@ static int nvme_cmb_region_add(struct nvme_cmb_dev *dev,
 
 static void nvme_cmb_del_regions(struct nvme_cmb_dev *dev)
 {
-	struct nvme_cmb_region *region;
+	int i;
 
-	for_each_region(dev, region) {
+	for (i = 0; i < NVME_CMB_KINDS; i++) {
+		struct nvme_cmb_region *region = &dev->region[i];
+
 		if (region->disk) {
 			nvme_cmb_disk_del(region->disk);
 			nvme_cmb_window_unmap(&region->win);
-		} else {
+		} else if (region->loan) {
 			nvme_cmb_take_back(region->loan);
+		} else {
+			continue;
 		}
 		nvme_cmb_window_close(&region->win);
 	}
@@ -383,11 +385,12 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 static void nvme_cmb_shutdown(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
-	struct nvme_cmb_region *region;
+	int i;
 
 	nvme_cmb_hold(dev);
-	for_each_region(dev, region)
-		nvme_cmb_window_close(&region->win);
+	for (i = 0; i < NVME_CMB_KINDS; i++)
+		if (dev->region[i].disk || dev->region[i].loan)
+			nvme_cmb_window_close(&dev->region[i].win);
 	nvme_cmb_ctrl_disable(&dev->ctrl);
 	pci_clear_master(pdev);
 }
