@@ -196,16 +196,16 @@ static unsigned int nvme_cmb_measure(const struct nvme_cmb_window *win,
 static int nvme_cmb_snapshot(const struct nvme_cmb_window *win, void *buf,
 			     size_t len)
 {
-	unsigned long start;
+	u64 start_ns;
 
 	do {
-		start = jiffies;
+		start_ns = ktime_get_ns();
 		if (!nvme_cmb_ctrl_alive(win->ctrl))
 			return -ENODEV;
 		nvme_cmb_loop_read(buf, win->base, len);
 		if (!nvme_cmb_ctrl_alive(win->ctrl))
 			return -ENODEV;
-	} while (!nvme_cmb_is_fresh(start));
+	} while (!nvme_cmb_is_fresh(start_ns));
 	return 0;
 }
 

@@ -20,7 +20,6 @@
 #ifndef NVME_CMB_H
 #define NVME_CMB_H
 
-#include <linux/jiffies.h>
 #include <linux/jump_label.h>
 #include <linux/ktime.h>
 #include <linux/mutex.h>
@@ -53,20 +52,24 @@ bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl);
 
+#define NVME_CMB_SILENCE_NS	(5 * NSEC_PER_MSEC)
+
 /**
  * nvme_cmb_is_fresh - is it only now that the controller was seen alive?
- * @seen: when it was, in jiffies
+ * @seen_ns: when it was, by ktime_get_ns()
  *
  * A controller that answered before a copy and after it may have been silent in
  * between, if the copy was interrupted for long enough. Nothing in its registers
  * would show that; only the clock does. What is copied between two sights is good
- * if this holds from the one to the other. A silence of two ticks is never missed.
+ * if this holds from the one to the other. A silence of NVME_CMB_SILENCE_NS is never
+ * missed. (jiffies would not do: in a guest they stand still while the CPU that
+ * counts them is not running.)
  *
- * Return: true for less than two ticks.
+ * Return: true for less than NVME_CMB_SILENCE_NS.
  */
-static inline bool nvme_cmb_is_fresh(unsigned long seen)
+static inline bool nvme_cmb_is_fresh(u64 seen_ns)
 {
-	return jiffies - seen < 2;
+	return ktime_get_ns() - seen_ns < NVME_CMB_SILENCE_NS;
 }
 
 struct nvme_cmb_window;
@@ -282,7 +285,7 @@ enum { NVME_CMB_FAILED, NVME_CMB_GONE };
  * @index: the number in its name
  * @first: the controller's other disk, if that has the number from the IDA
  * @state: NVME_CMB_FAILED and NVME_CMB_GONE, as bits
- * @seen: when the controller was last seen alive, in jiffies
+ * @seen_ns: when the controller was last seen alive, by ktime_get_ns()
  * @gone: tells the block layer that the disk is gone
  * @mq: for mq.c: how requests get to the window
  * @mq.tag_set: their tags
@@ -301,7 +304,7 @@ struct nvme_cmb_disk {
 	struct nvme_cmb_disk *first;
 
 	unsigned long state;
-	unsigned long seen;
+	u64 seen_ns;
 	struct work_struct gone;
 
 	struct {

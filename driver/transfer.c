@@ -35,36 +35,41 @@ void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk)
  */
 static bool nvme_cmb_see(struct nvme_cmb_disk *disk)
 {
-	unsigned long now = jiffies;
+	u64 now_ns = ktime_get_ns();
 
 	if (!nvme_cmb_ctrl_alive(disk->win->ctrl)) {
 		nvme_cmb_disk_fail(disk);
 		return false;
 	}
-	WRITE_ONCE(disk->seen, now);
+	WRITE_ONCE(disk->seen_ns, now_ns);
+	return true;
+}
+
+/* Is it the same controller again? */
+static bool nvme_cmb_see_again(struct nvme_cmb_disk *disk)
+{
+	u64 now_ns = ktime_get_ns();
+
+	if (!nvme_cmb_window_intact(disk->win)) {
+		nvme_cmb_disk_fail(disk);
+		return false;
+	}
+	WRITE_ONCE(disk->seen_ns, now_ns);
+	if (test_and_clear_bit(NVME_CMB_FAILED, &disk->state))
+		pci_info(disk->win->ctrl->pdev, "%s: the controller answers again\n",
+			 disk->gd->disk_name);
 	return true;
 }
 
 /* Before a copy: has the controller been seen alive only now? */
 static bool nvme_cmb_ready(struct nvme_cmb_disk *disk)
 {
-	unsigned long now = jiffies;
-
 	if (test_bit(NVME_CMB_GONE, &disk->state))
 		return false;
-	if (!test_bit(NVME_CMB_FAILED, &disk->state))
-		return nvme_cmb_is_fresh(READ_ONCE(disk->seen)) ||
-		       nvme_cmb_see(disk);
-
-	if (!nvme_cmb_window_intact(disk->win)) {
-		nvme_cmb_disk_fail(disk);
-		return false;
-	}
-	WRITE_ONCE(disk->seen, now);
-	if (test_and_clear_bit(NVME_CMB_FAILED, &disk->state))
-		pci_info(disk->win->ctrl->pdev, "%s: the controller answers again\n",
-			 disk->gd->disk_name);
-	return true;
+	if (test_bit(NVME_CMB_FAILED, &disk->state))
+		return nvme_cmb_see_again(disk);
+	return nvme_cmb_is_fresh(READ_ONCE(disk->seen_ns)) ||
+	       nvme_cmb_see(disk);
 }
 
 /* Copy @len bytes between @pos and where @iter stands, and move that on. */
@@ -127,15 +132,15 @@ blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
 	for (;;) {
 		struct req_iterator begin = iter;
 		size_t part = min(len, stretch);
-		unsigned long seen;
+		u64 seen_ns;
 
 		if (!nvme_cmb_ready(disk))
 			return BLK_STS_IOERR;
-		seen = READ_ONCE(disk->seen);
+		seen_ns = READ_ONCE(disk->seen_ns);
 		*accesses += nvme_cmb_copy(disk->win, op, &iter, pos, part);
 		if (!nvme_cmb_see(disk))
 			return BLK_STS_IOERR;
-		if (nvme_cmb_is_fresh(seen) || part == NVME_CMB_ACCESS) {
+		if (nvme_cmb_is_fresh(seen_ns) || part == NVME_CMB_ACCESS) {
 			pos += part;
 			len -= part;
 		} else {

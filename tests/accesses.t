@@ -79,7 +79,7 @@ sequence=$(sequence)
 
 # As in accesses_guest.sh
 one read 5 512 "4096 bytes are read in 512 accesses of 8 bytes, between two of VS"
-one read 6 2048 "16 KiB are read in 2048 accesses, between two of VS"
+one read 6 1024 "8 KiB are read in 1024 accesses, between two of VS"
 one write 7 512 "4096 bytes are written in 512 accesses, between two of VS"
 one write 8 64 "512 bytes are zeroed in 64 accesses, between two of VS"
 

@@ -25,7 +25,7 @@ for event in read write; do
 	trace $event true
 done
 for at in {0..4}; do
-	for request in 5:4K 6:16K; do
+	for request in 5:4K 6:8K; do
 		dd if=/dev/nvme_cmb0 of=/dev/null bs="${request#*:}" count=1 \
 			skip=$(((${request%:*} << 20) + at * 65536)) \
 			iflag=direct,skip_bytes status=none
