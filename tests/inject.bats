@@ -117,19 +117,19 @@ errors() {
 
 @test "a delayed request takes that much longer" {
 	local rw least
-	echo 300 >"$FAULTS/delay_ms"
+	echo 1000 >"$FAULTS/delay_ms"
 	for rw in read write; do
-		arm delay 5 100
+		arm delay 3 100
 		fio --name=delayed --filename="$DISK" --allow_file_create=0 --rw=$rw \
-			--bs=4k --direct=1 --ioengine=psync --size=20k \
+			--bs=4k --direct=1 --ioengine=psync --size=12k \
 			--output-format=json --output="$BATS_TEST_TMPDIR/out.json"
 		least=$(jq ".jobs[0].$rw.clat_ns.min / 1000000 | floor" \
 			"$BATS_TEST_TMPDIR/out.json")
-		echo "# 5 ${rw}s delayed by 300 ms took $least ms or more" >&3
-		[ "$(happened delay 5)" -eq 5 ]
+		echo "# 3 ${rw}s delayed by 1000 ms took $least ms or more" >&3
+		[ "$(happened delay 3)" -eq 3 ]
 		# the driver sleeps by jiffies, which lag while the CPU that counts
-		# them is not running: here by some ticks
-		[ "$least" -ge 200 ]
+		# them is not running: on a busy host by a dozen ticks
+		[ "$least" -ge 500 ]
 	done
 }
 
