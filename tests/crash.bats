@@ -17,7 +17,7 @@ TESTS=$BATS_TEST_DIRNAME
 MIB=8
 # of load, and meanwhile a file synced and marked in the log
 ROUNDS=4
-[ -z "${FULL-}" ] || ROUNDS=25
+[ -z "${FULL-}" ] || ROUNDS=12
 
 setup_file() {
 	modprobe dm-log-writes || skip "the kernel has no dm-log-writes"
