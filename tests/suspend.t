@@ -49,7 +49,7 @@ press_power_button &
 wakers+=($!)
 trap clean_up EXIT
 
-qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config cmb \
+qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config cmb-pmr \
 	--qemu-arg -chardev --qemu-arg "pipe,id=waker,path=$work/monitor" \
 	--qemu-arg -mon --qemu-arg chardev=waker,mode=control \
 	-- bats --tap tests/suspend_guest >"$work/tap" || status=$?
