@@ -78,7 +78,7 @@ report() {
 	fi
 	echo "${intact:+not }ok $1 cut $1: $(number blocks) blocks and $(number files) files are there, $(
 		sed -n 's/^clean: //p' "$output") is clean"
-	[[ ! $intact ]] || tail -n 20 "$output" | sed 's/^/# /'
+	[[ ! $intact ]] || sed 's/^/# /' "$output"
 }
 
 blocks=0 files=0 blocks_checked=0 files_checked=0 lost=0
