@@ -34,6 +34,9 @@ check() {
 	mount -t "$type" "$part" "$mnt"
 	tests/records check files "$mnt/$((cycle - 1))" "$files"
 	umount "$mnt"
+	# what udev has read of it meanwhile is old, and may still be cached
+	settle
+	blockdev --flushbufs "$part"
 	case $type in
 	ext4)	e2fsck -f -n "$part" ;;
 	xfs)	xfs_repair -n "$part" ;;
