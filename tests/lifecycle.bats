@@ -8,9 +8,9 @@
 load lib.bash
 
 TIMES=${FULL:+100}
-: "${TIMES:=25}"
+: "${TIMES:=12}"
 TIMES_BUSY=${FULL:+20}
-: "${TIMES_BUSY:=8}"
+: "${TIMES_BUSY:=5}"
 
 setup_file() {
 	load_driver
