@@ -98,4 +98,15 @@ nvme_cmb_compat_set_limits(struct gendisk *gd,
 })
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+/* A dead disk kept its size, and took in what could not be written any more. */
+static inline void nvme_cmb_compat_mark_disk_dead(struct gendisk *gd)
+{
+	blk_mark_disk_dead(gd);
+	set_capacity_and_notify(gd, 0);
+}
+
+#define blk_mark_disk_dead nvme_cmb_compat_mark_disk_dead
+#endif
+
 #endif
