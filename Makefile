@@ -40,7 +40,7 @@ tests := $(filter $(tests),$(first)) $(filter-out $(first),$(tests))
 
 # What check-debug runs when it has to be quick: what only the watching kernel can
 # run, then of the rest what allocates, locks and goes away most
-quick := $(addprefix tests/,stress.bats fail_nth.bats kunit.bats inject.bats decode_off.bats)
+quick := $(addprefix tests/,kunit.bats inject.bats)
 quick := $(filter $(tests),$(quick))
 
 # $(call check,KERNELS,FILES)
