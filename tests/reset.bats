@@ -54,12 +54,13 @@ inject() { # ERROR
 }
 
 # By ACPI hot-plug QEMU's port shows no active link, so that Linux takes the reset
-# for failed. hotplug_native.bats has the recovery that succeeds.
-@test "a fatal error that is not recovered from: errors after 30 s, and no hang" {
+# for failed. hotplug_native.bats has the recovery that succeeds. Newer kernels tell
+# the driver that it has failed; with older ones its patience ends after 30 s.
+@test "a fatal error that is not recovered from: errors after 30 s at most, and no hang" {
 	start_stamp "$DISK_NAME"
 	inject DLP
 	wait_for "the recovery to fail" logged_times 1 "device recovery failed"
-	wait_for "the driver to give up" logged_times 1 "not recovered within 30 s"
+	wait_for "the driver to give up" logged_times 1 "requests fail"
 	stop_stamp "$DISK_NAME"
 	note "$(stamp_counts "$DISK_NAME")"
 	[ "$(stamp_count "$DISK_NAME" slowest_ms)" -lt 60000 ]
