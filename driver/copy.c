@@ -220,6 +220,28 @@ static bool nvme_cmb_fits(const struct nvme_cmb_window *win,
 	return !only || routine == only;
 }
 
+static const struct nvme_cmb_routine *
+nvme_cmb_cheapest(const struct nvme_cmb_window *win,
+		  const struct nvme_cmb_routine *only, bool write, void *buf,
+		  size_t len, unsigned int *best_ps)
+{
+	const struct nvme_cmb_routine *routine, *best = NULL;
+	unsigned int ps;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(nvme_cmb_routines); i++) {
+		routine = &nvme_cmb_routines[i];
+		if (!nvme_cmb_fits(win, routine, only))
+			continue;
+		ps = nvme_cmb_measure(win, routine, write, buf, len);
+		if (!best || ps * best->width < *best_ps * routine->width) {
+			best = routine;
+			*best_ps = ps;
+		}
+	}
+	return best;
+}
+
 /**
  * nvme_cmb_copy_choose - find the cheapest routine, and what it costs
  * @win: a mapped window; its copying fields are set
@@ -236,12 +258,11 @@ static bool nvme_cmb_fits(const struct nvme_cmb_window *win,
 int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 			 const struct nvme_cmb_routine *only)
 {
-	const struct nvme_cmb_routine *routine;
 	size_t len = NVME_CMB_MEASURE_LEN;
-	unsigned int ps, worst_ns;
+	unsigned int worst_ns;
 	u64 start_ns;
 	void *buf;
-	int ret, i;
+	int ret;
 
 	buf = kmalloc(len, GFP_KERNEL);
 	if (!buf)
@@ -257,34 +278,13 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 	if (ktime_get_ns() - start_ns > NSEC_PER_USEC)
 		len /= 8;
 
-	win->read = NULL;
-	win->write = NULL;
-	for (i = 0; i < ARRAY_SIZE(nvme_cmb_routines); i++) {
-		routine = &nvme_cmb_routines[i];
-		if (!nvme_cmb_fits(win, routine, only))
-			continue;
-		ps = nvme_cmb_measure(win, routine, false, buf, len);
-		if (!win->read ||
-		    ps * win->read->width < win->read_ps * routine->width) {
-			win->read = routine;
-			win->read_ps = ps;
-		}
-	}
-
+	win->read = nvme_cmb_cheapest(win, only, false, buf, len,
+				      &win->read_ps);
 	ret = nvme_cmb_snapshot(win, buf, len);
 	if (ret)
 		goto out_free_buf;
-	for (i = 0; i < ARRAY_SIZE(nvme_cmb_routines); i++) {
-		routine = &nvme_cmb_routines[i];
-		if (!nvme_cmb_fits(win, routine, only))
-			continue;
-		ps = nvme_cmb_measure(win, routine, true, buf, len);
-		if (!win->write ||
-		    ps * win->write->width < win->write_ps * routine->width) {
-			win->write = routine;
-			win->write_ps = ps;
-		}
-	}
+	win->write = nvme_cmb_cheapest(win, only, true, buf, len,
+				       &win->write_ps);
 	if (!nvme_cmb_ctrl_alive(win->ctrl))
 		ret = -ENODEV;
 
