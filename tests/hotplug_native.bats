@@ -46,8 +46,7 @@ rescan() {
 	start_stamp "$DISK_NAME"
 	for ((i = 1; i <= times; i++)); do
 		serve_some "$DISK_NAME"
-		qmp human-monitor-command \
-			'{"command-line": "pcie_aer_inject_error root_port0 DLP"}' >/dev/null
+		inject DLP
 		wait_for "recovery $i" logged_times "$i" "device recovery successful"
 	done
 	stop_stamp "$DISK_NAME"

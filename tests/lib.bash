@@ -327,6 +327,12 @@ in_full() {
 	if [ -n "$FULL" ]; then echo "$1"; else echo "$2"; fi
 }
 
+# inject ERROR: of PCI, on the port of the -root-port topologies.
+inject() {
+	qmp human-monitor-command \
+		"{\"command-line\": \"pcie_aer_inject_error root_port0 $1\"}"
+}
+
 # plug_in: the controller of the -root-port topologies, anew.
 plug_in() {
 	local memory='"cmb_size_mb": 16'

@@ -7,10 +7,8 @@
 
 load lib.bash
 
-TIMES=${FULL:+100}
-: "${TIMES:=12}"
-TIMES_BUSY=${FULL:+20}
-: "${TIMES_BUSY:=5}"
+TIMES=$(in_full 100 12)
+TIMES_BUSY=$(in_full 20 5)
 
 setup_file() {
 	load_driver
@@ -41,8 +39,7 @@ under_load() {
 disk_is_busy() {
 	local i
 	for i in {1..600}; do
-		[ "$(awk '{ print $1 + $5 }' /sys/block/"$DISK_NAME"/stat)" -gt 100 ] &&
-			return
+		[ "$(served "$DISK_NAME")" -gt 100 ] && return
 		sleep 0.1
 	done
 	echo "no load came up on the disk"

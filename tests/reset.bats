@@ -23,11 +23,6 @@ unharmed() {
 	[ "$(stamp_count "$DISK_NAME" failed_writes)" -eq 0 ]
 }
 
-inject() { # ERROR
-	qmp human-monitor-command \
-		"{\"command-line\": \"pcie_aer_inject_error root_port0 $1\"}"
-}
-
 @test "reset of the function under load: every request is served" {
 	local i times dev
 	times=$(in_full 20 7)
