@@ -205,7 +205,7 @@ static int nvme_cmb_snapshot(const struct nvme_cmb_window *win, void *buf,
 		nvme_cmb_loop_read(buf, win->base, len);
 		if (!nvme_cmb_ctrl_alive(win->ctrl))
 			return -ENODEV;
-	} while (!nvme_cmb_is_fresh(start_ns));
+	} while (!nvme_cmb_is_fresh(start_ns, ktime_get_ns()));
 	return 0;
 }
 

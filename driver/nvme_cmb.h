@@ -55,8 +55,9 @@ int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl);
 #define NVME_CMB_SILENCE_NS	(5 * NSEC_PER_MSEC)
 
 /**
- * nvme_cmb_is_fresh - is it only now that the controller was seen alive?
+ * nvme_cmb_is_fresh - was it only now that the controller was seen alive?
  * @seen_ns: when it was, by ktime_get_ns()
+ * @now_ns: now, likewise
  *
  * A controller that answered before a copy and after it may have been silent in
  * between, if the copy was interrupted for long enough. Nothing in its registers
@@ -67,9 +68,9 @@ int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl);
  *
  * Return: true for less than NVME_CMB_SILENCE_NS.
  */
-static inline bool nvme_cmb_is_fresh(u64 seen_ns)
+static inline bool nvme_cmb_is_fresh(u64 seen_ns, u64 now_ns)
 {
-	return ktime_get_ns() - seen_ns < NVME_CMB_SILENCE_NS;
+	return now_ns - seen_ns < NVME_CMB_SILENCE_NS;
 }
 
 struct nvme_cmb_window;

@@ -30,13 +30,11 @@ void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk)
 }
 
 /*
- * After a copy: was it one? A sight is as old as the time before the read, for the
- * controller may have gone while this task was kept from looking at the clock.
+ * Look whether the controller is alive, and note @now_ns for the time, which is some
+ * time before this look: where the clock is trapped, too, it is dear.
  */
-static bool nvme_cmb_see(struct nvme_cmb_disk *disk)
+static bool nvme_cmb_see(struct nvme_cmb_disk *disk, u64 now_ns)
 {
-	u64 now_ns = ktime_get_ns();
-
 	if (!nvme_cmb_ctrl_alive(disk->win->ctrl)) {
 		nvme_cmb_disk_fail(disk);
 		return false;
@@ -46,10 +44,8 @@ static bool nvme_cmb_see(struct nvme_cmb_disk *disk)
 }
 
 /* Is it the same controller again? */
-static bool nvme_cmb_see_again(struct nvme_cmb_disk *disk)
+static bool nvme_cmb_see_again(struct nvme_cmb_disk *disk, u64 now_ns)
 {
-	u64 now_ns = ktime_get_ns();
-
 	if (!nvme_cmb_window_intact(disk->win)) {
 		nvme_cmb_disk_fail(disk);
 		return false;
@@ -61,15 +57,19 @@ static bool nvme_cmb_see_again(struct nvme_cmb_disk *disk)
 	return true;
 }
 
-/* Before a copy: has the controller been seen alive only now? */
-static bool nvme_cmb_ready(struct nvme_cmb_disk *disk)
+/*
+ * Before a copy: has the controller been seen alive only now? What is left of the time
+ * until a silence might be missed is for the copy, which else had to be done again.
+ * Another CPU may have seen it after @now_ns.
+ */
+static bool nvme_cmb_ready(struct nvme_cmb_disk *disk, u64 now_ns)
 {
 	if (test_bit(NVME_CMB_GONE, &disk->state))
 		return false;
 	if (test_bit(NVME_CMB_FAILED, &disk->state))
-		return nvme_cmb_see_again(disk);
-	return nvme_cmb_is_fresh(READ_ONCE(disk->seen_ns)) ||
-	       nvme_cmb_see(disk);
+		return nvme_cmb_see_again(disk, now_ns);
+	return (s64)(now_ns - READ_ONCE(disk->seen_ns)) <
+	       NVME_CMB_SILENCE_NS / 2 || nvme_cmb_see(disk, now_ns);
 }
 
 /* Copy @len bytes between @pos and where @iter stands, and move that on. */
@@ -125,22 +125,26 @@ blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
 {
 	struct req_iterator iter = { .bio = bio, .iter = bio->bi_iter };
 	size_t stretch = disk->win->stretch;
+	u64 now_ns;
 
 	if (nvme_cmb_fault_strikes(&disk->fault, len))
 		return BLK_STS_IOERR;
 
+	now_ns = ktime_get_ns();
 	for (;;) {
 		struct req_iterator begin = iter;
 		size_t part = min(len, stretch);
 		u64 seen_ns;
 
-		if (!nvme_cmb_ready(disk))
+		if (!nvme_cmb_ready(disk, now_ns))
 			return BLK_STS_IOERR;
 		seen_ns = READ_ONCE(disk->seen_ns);
 		*accesses += nvme_cmb_copy(disk->win, op, &iter, pos, part);
-		if (!nvme_cmb_see(disk))
+		if (!nvme_cmb_see(disk, now_ns))
 			return BLK_STS_IOERR;
-		if (nvme_cmb_is_fresh(seen_ns) || part == NVME_CMB_ACCESS) {
+		now_ns = ktime_get_ns();
+		if (nvme_cmb_is_fresh(seen_ns, now_ns) ||
+		    part == NVME_CMB_ACCESS) {
 			pos += part;
 			len -= part;
 		} else {
@@ -149,7 +153,8 @@ blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
 		}
 		if (!len)
 			return BLK_STS_OK;
-		cond_resched();
+		if (cond_resched())
+			now_ns = ktime_get_ns();
 	}
 }
 
@@ -171,14 +176,16 @@ blk_status_t nvme_cmb_flush(struct nvme_cmb_disk *disk)
 	unsigned long flags;
 	bool flushed;
 
-	if (nvme_cmb_fault_strikes(&disk->fault, 0) || !nvme_cmb_ready(disk))
+	if (nvme_cmb_fault_strikes(&disk->fault, 0) ||
+	    !nvme_cmb_ready(disk, ktime_get_ns()))
 		return BLK_STS_IOERR;
 	if (!win->write_cache)
 		return BLK_STS_OK;
 
 	local_irq_save(flags);
-	flushed = nvme_cmb_see(disk) && !win->kind->flush(win) &&
-		  nvme_cmb_see(disk);
+	flushed = nvme_cmb_see(disk, ktime_get_ns()) &&
+		  !win->kind->flush(win) &&
+		  nvme_cmb_see(disk, ktime_get_ns());
 	local_irq_restore(flags);
 	return flushed ? BLK_STS_OK : BLK_STS_IOERR;
 }
