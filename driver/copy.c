@@ -271,8 +271,9 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 	/*
 	 * The clock's own cost must not show, nor may the CPU be held for long:
 	 * an access takes anything from 30 ns under TCG to 15 us under KVM in a
-	 * guest of KVM.
+	 * guest of KVM. The first may have to wait for a page of the emulator's.
 	 */
+	nvme_cmb_raw_read(win->base);
 	start_ns = ktime_get_ns();
 	nvme_cmb_raw_read(win->base);
 	if (ktime_get_ns() - start_ns > NSEC_PER_USEC)
