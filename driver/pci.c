@@ -97,7 +97,7 @@ static const struct kernel_param_ops nvme_cmb_copy_ops = {
 
 module_param_cb(copy, &nvme_cmb_copy_ops, NULL, 0444);
 MODULE_PARM_DESC(copy,
-		 "copy routine: loop, movsq (x86-64 only), memcpy_io, memcpy (PMR only), or auto, which measures them (default auto)");
+		 "copy routine: loop, unrolled, movsq (x86-64 only), memcpy_io, memcpy (PMR only), or auto, which measures them (default auto)");
 
 static bool nvme_cmb_pmem;
 

@@ -8,7 +8,7 @@
 load lib.bash
 
 COPY=/sys/block/$DISK_NAME/$KIND
-ROUTINES='loop movsq memcpy_io'
+ROUTINES='loop unrolled movsq memcpy_io'
 [ "$KIND" = cmb ] || ROUTINES+=' memcpy'
 
 setup_file() {
