@@ -3,6 +3,8 @@
  * blk-mq requests, each served where it was queued or by who has the window. For
  * a CMB, whose copy is so dear that getting to it in order pays.
  */
+#include <linux/sched/clock.h>
+
 #include "nvme_cmb.h"
 
 #define NVME_CMB_QUEUE_DEPTH	64
@@ -97,22 +99,22 @@ static void nvme_cmb_mq_work(struct work_struct *work)
 }
 
 /*
- * Wait a little for the window if that is likely to be all it takes: for no
- * longer than this request's own copy, and not at all for a long one.
+ * Wait a little for the window if that is likely to be all it takes: if this request's
+ * own copy is short, those before it may well be.
  *
  * There is no cpu_relax() in the loop, for it is what to avoid: PAUSE, too, is
- * trapped by an emulator, and takes the very lock that the copy needs.
+ * trapped by an emulator, and takes the very lock that the copy needs. So does a clock
+ * that is a device, as ktime's may be; the scheduler's never is.
  */
 static void nvme_cmb_mq_spin(struct nvme_cmb_disk *disk, struct request *req)
 {
-	u64 wait_ns = div_u64((u64)blk_rq_bytes(req) * disk->win->read_ps,
+	u64 copy_ns = div_u64((u64)blk_rq_bytes(req) * disk->win->read_ps,
 			      1000 * disk->win->read->width);
-	u64 end_ns;
+	u64 end_ns = local_clock() + NVME_CMB_SPIN_NS;
 
-	if (wait_ns > NVME_CMB_SPIN_NS)
+	if (copy_ns > NVME_CMB_SPIN_NS)
 		return;
-	end_ns = ktime_get_ns() + wait_ns;
-	while (READ_ONCE(disk->mq.busy) && ktime_get_ns() < end_ns)
+	while (READ_ONCE(disk->mq.busy) && local_clock() < end_ns)
 		barrier();
 }
 
