@@ -42,10 +42,9 @@ bar0() {
 ivshmem_at() {
 	local function
 	function=$(function_of $IVSHMEM)
-	setpci -s "$function" COMMAND=0
-	setpci -s "$function" BASE_ADDRESS_2="$(printf %x $(($1 & 0xffffffff)))" \
-		BASE_ADDRESS_3="$(printf %x $(($1 >> 32)))"
-	setpci -s "$function" COMMAND=2
+	setpci -s "$function" COMMAND=0 \
+		BASE_ADDRESS_2="$(printf %x $(($1 & 0xffffffff)))" \
+		BASE_ADDRESS_3="$(printf %x $(($1 >> 32)))" COMMAND=2
 }
 
 # fake NAME=VALUE...: registers that read so, and all others 0, over BAR 0.
@@ -53,8 +52,8 @@ fake() {
 	local home offset register
 	home=$(<"$BATS_FILE_TMPDIR/home")
 	ivshmem_at "$home"
-	for offset in {0..92..4} {3584..3592..4}; do
-		busybox devmem $((home + offset)) 32 0
+	for offset in {0..88..8} {3584..3592..8}; do
+		busybox devmem $((home + offset)) 64 0
 	done
 	for register in "$@"; do
 		busybox devmem $((home + ${register%=*})) 32 "${register#*=}"
