@@ -14,19 +14,15 @@ setup_file() {
 	load_driver
 }
 
-# stat_of OPERATION: how many requests, how many bytes, and how many accesses that
-# took; memory has no such count that anyone promises.
+# stat_of OPERATION: how many requests, and how many bytes.
 stat_of() {
-	awk -v op="$1" -v kind="$KIND" \
-		'$1 == op { print $2, $3, kind == "cmb" ? $4 : "" }' "$DEBUGFS/stats"
+	awk -v op="$1" '$1 == op { print $2, $3 }' "$DEBUGFS/stats"
 }
 
-# moved REQUESTS BYTES: what stat_of is to say.
-moved() {
-	case $KIND in
-	cmb)	echo "$1 $2 $(($2 / 8))" ;;
-	pmr)	echo "$1 $2 " ;;
-	esac
+# An access for eight bytes at least; more if the driver was interrupted for so long
+# that it had to copy some again. A PMR has no such count that anyone promises.
+enough_accesses() {
+	awk 'NR > 1 && $4 < $3 / 8 { exit 1 }' "$DEBUGFS/stats"
 }
 
 register() {
@@ -66,17 +62,19 @@ pmr_registers_are_shown() {
 @test "nothing is counted unless asked for" {
 	[ "$(cat "$DEBUGFS/accounting")" = 0 ]
 	dd if="$DISK" of=/dev/null bs=4k count=4 iflag=direct status=none
-	[ "$(stat_of read)" = "$(moved 0 0)" ]
+	[ "$(stat_of read)" = "0 0" ]
 }
 
-@test "requests and bytes are counted, and an access for eight bytes of a CMB" {
+@test "requests, bytes and accesses are counted" {
 	echo 1 >"$DEBUGFS/accounting"
 	dd if="$DISK" of=/dev/null bs=4k count=3 iflag=direct status=none
-	[ "$(stat_of read)" = "$(moved 3 12288)" ]
+	[ "$(stat_of read)" = "3 12288" ]
 	dd if=/dev/zero of="$DISK" bs=64k count=2 oflag=direct status=none
-	[ "$(stat_of write)" = "$(moved 2 131072)" ]
+	[ "$(stat_of write)" = "2 131072" ]
 	blkdiscard --offset 4096 --length 512 "$DISK"
-	[ "$(stat_of zero)" = "$(moved 1 512)" ]
+	[ "$(stat_of zero)" = "1 512" ]
+	cat "$DEBUGFS/stats"
+	[ "$KIND" = pmr ] || enough_accesses
 }
 
 @test "each request is in the histogram of latencies once" {
@@ -92,7 +90,7 @@ pmr_registers_are_shown() {
 
 @test "switched off, the accounts are empty again" {
 	echo 0 >"$DEBUGFS/accounting"
-	[ "$(stat_of read)" = "$(moved 0 0)" ]
+	[ "$(stat_of read)" = "0 0" ]
 	[ "$(wc -l <"$DEBUGFS/latency")" -eq 1 ]
 	fails tee "$DEBUGFS/accounting" <<<2
 }
@@ -103,7 +101,11 @@ pmr_registers_are_shown() {
 	settle
 	echo >$TRACING/trace
 	echo 1 >$TRACING/events/nvme_cmb/nvme_cmb_transfer/enable
-	dd if="$DISK" of=/dev/null bs=4k skip=5 count=1 iflag=direct status=none
+	# Five times, for one that is interrupted may take more accesses.
+	for _ in 1 2 3 4 5; do
+		dd if="$DISK" of=/dev/null bs=4k skip=5 count=1 iflag=direct \
+			status=none
+	done
 	echo 0 >$TRACING/events/nvme_cmb/nvme_cmb_transfer/enable
 	grep nvme_cmb_transfer $TRACING/trace
 	grep -Eq "nvme_cmb_transfer: $(tr : , </sys/block/"$DISK_NAME"/dev) read\
