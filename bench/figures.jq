@@ -68,7 +68,7 @@ def targets: . as $result | .figures as $f |
 			{at_least: {"4k": 1, "64k": 1.25, "1m": 1.25}[.bs]})),
 		(each(["4k"]) | target("\(.rw) \(.bs), io_uring, 32 at once: nvme_pmr / brd";
 			"\(.shape)-uring32" as $s | $f.nvme_pmr[$s].iops | over($f.brd[$s].iops); {at_least: 1})),
-		(each(["4k"]) | select($f.virtio_pmem) | target("\(.rw) \(.bs): nvme_pmr / virtio-pmem";
+		(each(["4k", "64k", "1m"]) | select($f.virtio_pmem) | target("\(.rw) \(.bs): nvme_pmr / virtio-pmem";
 			"\(.shape)-x1" as $s | $f.nvme_pmr[$s].iops | over($f.virtio_pmem[$s].iops);
 			{at_least: {randread: 3, randwrite: 1}[.rw]})),
 		(each(["1m"]) | target("\(.rw) \(.bs): nvme_pmr / memcpy";
