@@ -200,6 +200,29 @@ declines_pmr() {
 	unbind "$(controller)"
 }
 
+@test "registers that read all-ones or zero under load: errors, and not one wrong byte" {
+	local dead i times
+	times=$(in_full 10 3)
+	try_bind
+	settle
+	start_stamp nvme_cmb0
+	for ((i = 0; i < times; i++)); do
+		for dead in 0xffffffff 0; do
+			serve_some nvme_cmb0
+			fake $VS=$dead
+			fails dd if=/dev/nvme_cmb0 of=/dev/null bs=4k count=1 \
+				iflag=direct
+			unfake
+		done
+	done
+	stop_stamp nvme_cmb0
+	note "$times times each: $(stamp_counts nvme_cmb0)"
+	[ "$(stamp_count nvme_cmb0 failed_reads)" -gt "$times" ]
+	[ "$(stamp_count nvme_cmb0 failed_writes)" -gt "$times" ]
+	[ "$(stamp_count nvme_cmb0 unread)" -eq 0 ]
+	unbind "$(controller)"
+}
+
 @test "a PMR whose registers make no sense is declined, and which is said" {
 	declines_pmr "PMRCAP.BIR is reserved" $PMRCAP=0x01000818
 	declines_pmr "PMRCAP.BIR is reserved" $PMRCAP=0x010008d8
