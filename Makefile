@@ -81,14 +81,11 @@ shell: ## boot a guest and give a prompt in it, with the disk there
 check: ## run the tests in guests of all three kernels
 	$(call check,$(kernels),$$(tests/run --list $(tests)))
 
-check-debug: ## run them where the kernel watches every step, and on PREEMPT_RT: in full
+check-debug: ## run them where the kernel watches every step, and on PREEMPT_RT
 	$(call check,$(debug_kernels),$$(tests/run --list $(tests)))
 
 check-debug-quick: ## run some, and shorter, on the kernel that watches
 	$(call check,$(firstword $(debug_kernels)),$(quick))
-
-# Tests do more, and take longer, when they see this
-check-debug: export FULL := 1
 
 # The watching kernel, too: some files are for it alone
 lint: ## check the style of all code, with the compiler, sparse, checkpatch, shellcheck
@@ -117,4 +114,4 @@ help: ## list the targets
 	@echo 'Variables: KERNEL=6.1|6.12|sid|6.12-debug|6.12-rt (run, shell, bench: 6.12; check: the first three, lint: four),'
 	@echo '           CONFIG=$(subst $() ,|,$(configs)),'
 	@echo '           IMAGES=directory that keeps the contents of disks and of a PMR from run to run,'
-	@echo '           QEMU=path of another QEMU, V=1 for all output, FULL=1 for more of each test'
+	@echo '           QEMU=path of another QEMU, V=1 for all output, FULL=1 for more of each test, in all topologies'
