@@ -53,5 +53,7 @@ else
 fi
 echo ready >&0
 setsid --ctty --wait ./command >&0 2>&1
-echo $? >/dev/ttyS2
+status=$?
+stty raw -echo # waits until all has been sent, for which a reboot does not
+echo $status >/dev/ttyS2
 busybox reboot -f
