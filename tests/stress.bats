@@ -35,13 +35,15 @@ queue() {
 	echo "$2" >"/sys/block/$(current_disk)/queue/$1" || true
 } 2>/dev/null
 
-# count NAME [BY]: so many more of them. Each NAME has one process that counts.
+# count NAME [BY]: so many more of them.
 count() {
-	echo $(($(counted "$1") + ${2:-1})) >"$BATS_TEST_TMPDIR/count.$1"
+	echo "${2:-1}" >>"$BATS_TEST_TMPDIR/count.$1"
 }
 
 counted() {
-	cat "$BATS_TEST_TMPDIR/count.$1" 2>/dev/null || echo 0
+	local file=$BATS_TEST_TMPDIR/count.$1
+	[ -e "$file" ] || file=/dev/null
+	awk '{ n += $1 } END { print n + 0 }' "$file"
 }
 
 # still_on: false when the time is over, or something was found.
@@ -169,9 +171,17 @@ keep_discarding() { # REGION
 
 # --- who disturbs them -------------------------------------------------------
 
+# In the midst of what the engines do, but not before each has got through once more: an
+# emulated CPU takes seconds for that.
 keep_rebinding() {
+	local engine before
 	while still_on; do
-		sleep 2 # for others to get somewhere
+		for engine in psync libaio io_uring; do
+			before=$(counted $engine)
+			until [ "$(counted $engine)" -gt "$before" ] || ! still_on; do
+				sleep 0.2
+			done
+		done
 		echo "$FUNCTION" >"$SYS_PCI/drivers/nvme_cmb/unbind"
 		echo "$FUNCTION" >"$SYS_PCI/drivers/nvme_cmb/bind"
 		count rebinds
@@ -191,13 +201,15 @@ keep_switching() {
 	done
 }
 
+# Linux refuses either with EBUSY while a driver probes a PCI device.
 keep_plugging() {
 	while still_on; do
-		echo 0 >$CPU
-		echo 1 >$CPU
+		sleep 1 # for others to get somewhere
+		until echo 0 >$CPU; do :; done
+		until echo 1 >$CPU; do :; done
 		count cpu-cycles
 	done
-}
+} 2>/dev/null
 
 # All memory but 128 MiB in use, and then more read than that can hold.
 keep_squeezing() {
@@ -232,18 +244,20 @@ keep_squeezing() {
 	start keep_squeezing
 	stay_on $seconds "${counts[@]}"
 	for pid in "${pids[@]}"; do
-		wait "$pid"
+		wait "$pid" || found "one of those who take part failed"
 	done
+	for what in "${counts[@]}"; do
+		note "$what: $(counted "$what"), and broken off by a disk that\
+ went: $(counted "$what-broken-off")"
+	done
+	note "bytes acknowledged to dd and found: $(counted bytes)"
 	if [ -e "$BATS_TEST_TMPDIR/found" ]; then
 		cat "$BATS_TEST_TMPDIR/found"
 		return 1
 	fi
 	for what in "${counts[@]}"; do
-		echo "# $what: $(counted "$what"), and broken off by a disk that\
- went: $(counted "$what-broken-off")" >&3
 		[ "$(counted "$what")" -gt 0 ]
 	done
-	echo "# bytes acknowledged to dd and found: $(counted bytes)" >&3
 	settle
 	bind nvme_cmb "$FUNCTION"
 	ends_hold_data "/dev/$(current_disk)"
