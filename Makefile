@@ -38,8 +38,8 @@ first := tests/stress.bats tests/fail_nth.bats tests/lifecycle.bats tests/data.b
 tests := $(wildcard tests/*.t tests/*.bats)
 tests := $(filter $(tests),$(first)) $(filter-out $(first),$(tests))
 
-# What check-debug runs when it has to be quick: what only the watching kernel can
-# run, then of the rest what allocates, locks and goes away most
+# What check-debug runs when it has to be quick: of what only the watching kernel can
+# run, the two files that take no longer than a minute or two
 quick := $(addprefix tests/,kunit.bats inject.bats)
 quick := $(filter $(tests),$(quick))
 
@@ -84,7 +84,7 @@ check: ## run the tests in guests of all three kernels
 check-debug: ## run them where the kernel watches every step, and on PREEMPT_RT
 	$(call check,$(debug_kernels),$$(tests/run --list $(tests)))
 
-check-debug-quick: ## run some, and shorter, on the kernel that watches
+check-debug-quick: ## run a few of them, on the kernel that watches
 	$(call check,$(firstword $(debug_kernels)),$(quick))
 
 # The watching kernel, too: some files are for it alone
