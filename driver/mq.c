@@ -110,10 +110,11 @@ static void nvme_cmb_mq_spin(struct nvme_cmb_disk *disk, struct request *req)
 {
 	u64 copy_ns = div_u64((u64)blk_rq_bytes(req) * disk->win->read_ps,
 			      1000 * disk->win->read->width);
-	u64 end_ns = local_clock() + NVME_CMB_SPIN_NS;
+	u64 end_ns;
 
 	if (copy_ns > NVME_CMB_SPIN_NS)
 		return;
+	end_ns = local_clock() + NVME_CMB_SPIN_NS;
 	while (READ_ONCE(disk->mq.busy) && local_clock() < end_ns)
 		barrier();
 }
