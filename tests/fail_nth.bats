@@ -14,6 +14,9 @@
 
 load lib.bash
 
+# vmalloc() tells of its failure with a trace, and no setting silences it.
+export NO_SPLAT='/: vmalloc error: size .* failed/,/Mem-Info:/d'
+
 setup_file() {
 	local site
 	load_driver
