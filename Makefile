@@ -34,7 +34,7 @@ debian := qemu-configs/debian.sh
 boot   := qemu-configs/boot.sh --kernel $(kernel) --config $(CONFIG)
 
 # The longest first, for three guests run at a time: they wait more than they compute
-first := tests/stress.bats tests/fail_nth.bats tests/lifecycle.bats tests/data.bats
+first := $(patsubst %,tests/%.bats,stress fail_nth hotplug reset lifecycle data large foreign)
 tests := $(wildcard tests/*.t tests/*.bats)
 tests := $(filter $(tests),$(first)) $(filter-out $(first),$(tests))
 
