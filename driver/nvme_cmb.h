@@ -4,7 +4,8 @@
  *
  * Calls go down this list only:
  *
- *	pci.c		binds to the device, builds all that follows in order
+ *	pci.c		binds to the device; resets, errors, sleep
+ *	region.c	the memories of a controller, all at once
  *	lend.c		a PMR in other hands (pmem.c: nvme_cmb_pmem)
  *	disk.c		the gendisk
  *	mq.c, bio.c	its requests (CMB), its bios (PMR)
@@ -367,5 +368,52 @@ static inline void nvme_cmb_take_back(struct nvme_cmb_loan *loan)
 {
 }
 #endif
+
+/**
+ * struct nvme_cmb_options - what the user wants, by the module's parameters
+ * @block_size: logical block size
+ * @routine: copy routine, or NULL for the cheapest
+ * @pmem: a PMR is for libnvdimm
+ */
+struct nvme_cmb_options {
+	unsigned int block_size;
+	const struct nvme_cmb_routine *routine;
+	bool pmem;
+};
+
+/**
+ * struct nvme_cmb_region - one memory of a controller
+ * @win: the memory
+ * @disk: the disk over that, or NULL
+ * @loan: or else who has it instead; NULL, too, if there is no such memory
+ */
+struct nvme_cmb_region {
+	struct nvme_cmb_window win;
+	struct nvme_cmb_disk *disk;
+	struct nvme_cmb_loan *loan;
+};
+
+#define NVME_CMB_KINDS	2
+
+/**
+ * struct nvme_cmb_regions - all memories of a controller
+ * @of: the CMB, the PMR
+ * @held: bit 0 is set while requests wait; see nvme_cmb_regions_hold()
+ */
+struct nvme_cmb_regions {
+	struct nvme_cmb_region of[NVME_CMB_KINDS];
+	unsigned long held;
+};
+
+bool nvme_cmb_regions_present(const struct nvme_cmb_ctrl *ctrl);
+int nvme_cmb_regions_add(struct nvme_cmb_regions *regions,
+			 const struct nvme_cmb_ctrl *ctrl,
+			 const struct nvme_cmb_options *options);
+void nvme_cmb_regions_del(struct nvme_cmb_regions *regions);
+void nvme_cmb_regions_hold(struct nvme_cmb_regions *regions);
+void nvme_cmb_regions_release(struct nvme_cmb_regions *regions);
+int nvme_cmb_regions_restore(struct nvme_cmb_regions *regions);
+void nvme_cmb_regions_fail(struct nvme_cmb_regions *regions);
+void nvme_cmb_regions_close(struct nvme_cmb_regions *regions);
 
 #endif

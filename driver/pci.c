@@ -10,40 +10,21 @@
 /* What waits for a recovery from a PCI error may be a task that nobody can kill. */
 #define NVME_CMB_RECOVERY_SECONDS	30
 
-static const struct nvme_cmb_kind *const nvme_cmb_kinds[] = {
-	&nvme_cmb_kind_cmb,
-	&nvme_cmb_kind_pmr,
-};
-
-#define NVME_CMB_KINDS	ARRAY_SIZE(nvme_cmb_kinds)
-
-/**
- * struct nvme_cmb_region - one memory of a controller
- * @win: the memory
- * @disk: the disk over that, or NULL
- * @loan: or else who has it instead; NULL, too, if there is no such memory
- */
-struct nvme_cmb_region {
-	struct nvme_cmb_window win;
-	struct nvme_cmb_disk *disk;
-	struct nvme_cmb_loan *loan;
-};
-
 /**
  * struct nvme_cmb_dev - all there is of one controller, in drvdata
  * @ctrl: the controller
- * @region: its memories, in the order of nvme_cmb_kinds
- * @held: bit 0 is set while requests wait; see nvme_cmb_hold()
+ * @regions: its memories
  * @give_up: ends a recovery that does not end
  */
 struct nvme_cmb_dev {
 	struct nvme_cmb_ctrl ctrl;
-	struct nvme_cmb_region region[NVME_CMB_KINDS];
-	unsigned long held;
+	struct nvme_cmb_regions regions;
 	struct delayed_work give_up;
 };
 
-static unsigned int nvme_cmb_block_size = 512;
+static struct nvme_cmb_options nvme_cmb_options = {
+	.block_size = 512,
+};
 
 static int nvme_cmb_set_block_size(const char *val,
 				   const struct kernel_param *kp)
@@ -64,12 +45,10 @@ static const struct kernel_param_ops nvme_cmb_block_size_ops = {
 	.get = param_get_uint,
 };
 
-module_param_cb(block_size, &nvme_cmb_block_size_ops, &nvme_cmb_block_size,
-		0444);
+module_param_cb(block_size, &nvme_cmb_block_size_ops,
+		&nvme_cmb_options.block_size, 0444);
 MODULE_PARM_DESC(block_size,
 		 "logical block size in bytes: 512 or 4096 (default 512)");
-
-static const struct nvme_cmb_routine *nvme_cmb_routine;
 
 static int nvme_cmb_set_copy(const char *val, const struct kernel_param *kp)
 {
@@ -80,14 +59,15 @@ static int nvme_cmb_set_copy(const char *val, const struct kernel_param *kp)
 		if (!routine)
 			return -EINVAL;
 	}
-	nvme_cmb_routine = routine;
+	nvme_cmb_options.routine = routine;
 	return 0;
 }
 
 static int nvme_cmb_get_copy(char *buffer, const struct kernel_param *kp)
 {
-	return sysfs_emit(buffer, "%s\n", nvme_cmb_routine ?
-			  nvme_cmb_routine->name : "auto");
+	const struct nvme_cmb_routine *routine = nvme_cmb_options.routine;
+
+	return sysfs_emit(buffer, "%s\n", routine ? routine->name : "auto");
 }
 
 static const struct kernel_param_ops nvme_cmb_copy_ops = {
@@ -98,8 +78,6 @@ static const struct kernel_param_ops nvme_cmb_copy_ops = {
 module_param_cb(copy, &nvme_cmb_copy_ops, NULL, 0444);
 MODULE_PARM_DESC(copy,
 		 "copy routine: loop, unrolled, movsq (x86-64 only), memcpy_io, memcpy (PMR only), or auto, which measures them (default auto)");
-
-static bool nvme_cmb_pmem;
 
 static int nvme_cmb_set_pmem(const char *val, const struct kernel_param *kp)
 {
@@ -114,66 +92,9 @@ static const struct kernel_param_ops nvme_cmb_pmem_ops = {
 	.get	= param_get_bool,
 };
 
-module_param_cb(pmem, &nvme_cmb_pmem_ops, &nvme_cmb_pmem, 0444);
+module_param_cb(pmem, &nvme_cmb_pmem_ops, &nvme_cmb_options.pmem, 0444);
 MODULE_PARM_DESC(pmem,
 		 "give the PMR to libnvdimm, for /dev/pmem with DAX, instead of making a disk of it (default no)");
-
-/*
- * The device is about to be reset, or to lose its power: let requests wait. The
- * driver core's lock on the device serialises this with everything but the end of
- * patience, so that only releasing has to be atomic.
- */
-static void nvme_cmb_hold(struct nvme_cmb_dev *dev)
-{
-	int i;
-
-	if (test_and_set_bit(0, &dev->held))
-		return;
-	for (i = 0; i < NVME_CMB_KINDS; i++)
-		if (dev->region[i].disk)
-			nvme_cmb_disk_hold(dev->region[i].disk);
-}
-
-static void nvme_cmb_release(struct nvme_cmb_dev *dev)
-{
-	int i;
-
-	if (!test_and_clear_bit(0, &dev->held))
-		return;
-	for (i = 0; i < NVME_CMB_KINDS; i++)
-		if (dev->region[i].disk)
-			nvme_cmb_disk_release(dev->region[i].disk);
-}
-
-/* The device is back, they say. What is not what it was fails its requests. */
-static int nvme_cmb_restore(struct nvme_cmb_dev *dev)
-{
-	int ret = 0, err, i;
-
-	for (i = 0; i < NVME_CMB_KINDS; i++) {
-		struct nvme_cmb_region *region = &dev->region[i];
-
-		if (!region->disk && !region->loan)
-			continue;
-		err = nvme_cmb_window_restore(&region->win);
-		if (!err)
-			continue;
-		if (region->disk)
-			nvme_cmb_disk_fail(region->disk);
-		ret = err;
-	}
-	return ret;
-}
-
-static void nvme_cmb_fail(struct nvme_cmb_dev *dev)
-{
-	int i;
-
-	for (i = 0; i < NVME_CMB_KINDS; i++)
-		if (dev->region[i].disk)
-			nvme_cmb_disk_fail(dev->region[i].disk);
-	nvme_cmb_release(dev);
-}
 
 static void nvme_cmb_give_up(struct work_struct *work)
 {
@@ -182,118 +103,7 @@ static void nvme_cmb_give_up(struct work_struct *work)
 
 	pci_err(dev->ctrl.pdev, "not recovered within %u s\n",
 		NVME_CMB_RECOVERY_SECONDS);
-	nvme_cmb_fail(dev);
-}
-
-static int nvme_cmb_region_add_disk(struct nvme_cmb_region *region,
-				    struct nvme_cmb_disk *first)
-{
-	struct nvme_cmb_disk *disk;
-	int ret;
-
-	ret = nvme_cmb_window_map(&region->win);
-	if (ret)
-		return ret;
-
-	ret = nvme_cmb_copy_choose(&region->win, nvme_cmb_routine);
-	if (ret)
-		goto out_unmap_window;
-
-	disk = nvme_cmb_disk_add(&region->win, first, nvme_cmb_block_size);
-	if (IS_ERR(disk)) {
-		ret = PTR_ERR(disk);
-		goto out_unmap_window;
-	}
-	region->disk = disk;
-	return 0;
-
-out_unmap_window:
-	nvme_cmb_window_unmap(&region->win);
-	return ret;
-}
-
-static int nvme_cmb_region_lend(struct nvme_cmb_region *region)
-{
-	struct nvme_cmb_loan *loan = nvme_cmb_lend(&region->win);
-
-	if (IS_ERR(loan))
-		return PTR_ERR(loan);
-	region->loan = loan;
-	return 0;
-}
-
-static int nvme_cmb_region_add(struct nvme_cmb_dev *dev,
-			       struct nvme_cmb_region *region,
-			       const struct nvme_cmb_kind *kind)
-{
-	struct nvme_cmb_window *win = &region->win;
-	int ret;
-
-	ret = nvme_cmb_window_open(win, &dev->ctrl, kind);
-	if (ret)
-		return ret;
-
-	/* What cannot be flushed is not what libnvdimm takes it for. */
-	if (nvme_cmb_pmem && win->write_cache && !win->read_only)
-		ret = nvme_cmb_region_lend(region);
-	else
-		ret = nvme_cmb_region_add_disk(region, region == dev->region ?
-					       NULL : dev->region[0].disk);
-	if (ret)
-		nvme_cmb_window_close(win);
-	return ret;
-}
-
-static void nvme_cmb_del_regions(struct nvme_cmb_dev *dev)
-{
-	int i;
-
-	for (i = 0; i < NVME_CMB_KINDS; i++) {
-		struct nvme_cmb_region *region = &dev->region[i];
-
-		if (region->disk) {
-			nvme_cmb_disk_del(region->disk);
-			nvme_cmb_window_unmap(&region->win);
-		} else if (region->loan) {
-			nvme_cmb_take_back(region->loan);
-		} else {
-			continue;
-		}
-		nvme_cmb_window_close(&region->win);
-	}
-}
-
-/* What makes no usable window is left out, as long as anything is left. */
-static int nvme_cmb_add_regions(struct nvme_cmb_dev *dev)
-{
-	bool any = false;
-	int ret, i;
-
-	for (i = 0; i < NVME_CMB_KINDS; i++) {
-		if (!nvme_cmb_kinds[i]->present(&dev->ctrl))
-			continue;
-		ret = nvme_cmb_region_add(dev, &dev->region[i],
-					  nvme_cmb_kinds[i]);
-		if (!ret)
-			any = true;
-		else if (ret != -ENODEV)
-			goto out_del_regions;
-	}
-	return any ? 0 : -ENODEV;
-
-out_del_regions:
-	nvme_cmb_del_regions(dev);
-	return ret;
-}
-
-static bool nvme_cmb_any_present(const struct nvme_cmb_ctrl *ctrl)
-{
-	int i;
-
-	for (i = 0; i < NVME_CMB_KINDS; i++)
-		if (nvme_cmb_kinds[i]->present(ctrl))
-			return true;
-	return false;
+	nvme_cmb_regions_fail(&dev->regions);
 }
 
 static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
@@ -330,7 +140,7 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		goto out_release_region;
 
-	if (!nvme_cmb_any_present(&dev->ctrl)) {
+	if (!nvme_cmb_regions_present(&dev->ctrl)) {
 		pci_info(pdev, "declined: neither CMB nor PMR\n");
 		ret = -ENODEV;
 		goto out_unmap_ctrl;
@@ -346,7 +156,8 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	 */
 	pci_set_master(pdev);
 
-	ret = nvme_cmb_add_regions(dev);
+	ret = nvme_cmb_regions_add(&dev->regions, &dev->ctrl,
+				   &nvme_cmb_options);
 	if (ret)
 		goto out_clear_master;
 
@@ -372,8 +183,8 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
 	cancel_delayed_work_sync(&dev->give_up);
-	nvme_cmb_release(dev);
-	nvme_cmb_del_regions(dev);
+	nvme_cmb_regions_release(&dev->regions);
+	nvme_cmb_regions_del(&dev->regions);
 	pci_clear_master(pdev);
 	nvme_cmb_ctrl_unmap(&dev->ctrl);
 	pci_release_region(pdev, 0);
@@ -385,27 +196,26 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 static void nvme_cmb_shutdown(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
-	int i;
 
-	nvme_cmb_hold(dev);
-	for (i = 0; i < NVME_CMB_KINDS; i++)
-		if (dev->region[i].disk || dev->region[i].loan)
-			nvme_cmb_window_close(&dev->region[i].win);
+	nvme_cmb_regions_hold(&dev->regions);
+	nvme_cmb_regions_close(&dev->regions);
 	nvme_cmb_ctrl_disable(&dev->ctrl);
 	pci_clear_master(pdev);
 }
 
 static void nvme_cmb_reset_prepare(struct pci_dev *pdev)
 {
-	nvme_cmb_hold(pci_get_drvdata(pdev));
+	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
+
+	nvme_cmb_regions_hold(&dev->regions);
 }
 
 static void nvme_cmb_reset_done(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
-	nvme_cmb_restore(dev);
-	nvme_cmb_release(dev);
+	nvme_cmb_regions_restore(&dev->regions);
+	nvme_cmb_regions_release(&dev->regions);
 }
 
 static int nvme_cmb_suspend(struct device *device)
@@ -448,10 +258,10 @@ static pci_ers_result_t nvme_cmb_error_detected(struct pci_dev *pdev,
 
 	if (state == pci_channel_io_perm_failure) {
 		cancel_delayed_work_sync(&dev->give_up);
-		nvme_cmb_fail(dev);
+		nvme_cmb_regions_fail(&dev->regions);
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
-	nvme_cmb_hold(dev);
+	nvme_cmb_regions_hold(&dev->regions);
 	schedule_delayed_work(&dev->give_up, NVME_CMB_RECOVERY_SECONDS * HZ);
 	if (state == pci_channel_io_normal)
 		return PCI_ERS_RESULT_CAN_RECOVER;
@@ -464,8 +274,8 @@ static pci_ers_result_t nvme_cmb_slot_reset(struct pci_dev *pdev)
 
 	pci_restore_state(pdev);
 	pci_save_state(pdev);
-	return nvme_cmb_restore(dev) ? PCI_ERS_RESULT_DISCONNECT :
-				       PCI_ERS_RESULT_RECOVERED;
+	return nvme_cmb_regions_restore(&dev->regions) ?
+	       PCI_ERS_RESULT_DISCONNECT : PCI_ERS_RESULT_RECOVERED;
 }
 
 static void nvme_cmb_error_resume(struct pci_dev *pdev)
@@ -473,7 +283,7 @@ static void nvme_cmb_error_resume(struct pci_dev *pdev)
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
 	cancel_delayed_work_sync(&dev->give_up);
-	nvme_cmb_release(dev);
+	nvme_cmb_regions_release(&dev->regions);
 }
 
 static const struct pci_error_handlers nvme_cmb_err_handler = {

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The memories of one controller, and what is done to all of them at once.
+ */
+#include "nvme_cmb.h"
+
+static const struct nvme_cmb_kind *const nvme_cmb_kinds[NVME_CMB_KINDS] = {
+	&nvme_cmb_kind_cmb,
+	&nvme_cmb_kind_pmr,
+};
+
+/**
+ * nvme_cmb_regions_present - does a controller have any of these memories?
+ * @ctrl: the controller
+ *
+ * Return: true if it does, usable or not.
+ */
+bool nvme_cmb_regions_present(const struct nvme_cmb_ctrl *ctrl)
+{
+	int i;
+
+	for (i = 0; i < NVME_CMB_KINDS; i++)
+		if (nvme_cmb_kinds[i]->present(ctrl))
+			return true;
+	return false;
+}
+
+static int nvme_cmb_region_add_disk(struct nvme_cmb_region *region,
+				    const struct nvme_cmb_options *options,
+				    struct nvme_cmb_disk *first)
+{
+	struct nvme_cmb_disk *disk;
+	int ret;
+
+	ret = nvme_cmb_window_map(&region->win);
+	if (ret)
+		return ret;
+
+	ret = nvme_cmb_copy_choose(&region->win, options->routine);
+	if (ret)
+		goto out_unmap_window;
+
+	disk = nvme_cmb_disk_add(&region->win, first, options->block_size);
+	if (IS_ERR(disk)) {
+		ret = PTR_ERR(disk);
+		goto out_unmap_window;
+	}
+	region->disk = disk;
+	return 0;
+
+out_unmap_window:
+	nvme_cmb_window_unmap(&region->win);
+	return ret;
+}
+
+static int nvme_cmb_region_lend(struct nvme_cmb_region *region)
+{
+	struct nvme_cmb_loan *loan = nvme_cmb_lend(&region->win);
+
+	if (IS_ERR(loan))
+		return PTR_ERR(loan);
+	region->loan = loan;
+	return 0;
+}
+
+static int nvme_cmb_region_add(struct nvme_cmb_region *region,
+			       const struct nvme_cmb_ctrl *ctrl,
+			       const struct nvme_cmb_kind *kind,
+			       const struct nvme_cmb_options *options,
+			       struct nvme_cmb_disk *first)
+{
+	struct nvme_cmb_window *win = &region->win;
+	int ret;
+
+	ret = nvme_cmb_window_open(win, ctrl, kind);
+	if (ret)
+		return ret;
+
+	/* What cannot be flushed is not what libnvdimm takes it for. */
+	if (options->pmem && win->write_cache && !win->read_only)
+		ret = nvme_cmb_region_lend(region);
+	else
+		ret = nvme_cmb_region_add_disk(region, options, first);
+	if (ret)
+		nvme_cmb_window_close(win);
+	return ret;
+}
+
+/**
+ * nvme_cmb_regions_add - make disks of a controller's memories, or lend them
+ * @regions: filled in on success; all zeros before
+ * @ctrl: the controller, disabled
+ * @options: what the user wants
+ *
+ * A memory that makes no usable window is left out, as long as anything is left.
+ *
+ * Context: may sleep.
+ * Return: 0, -ENODEV if nothing is left, or the errno of what failed.
+ */
+int nvme_cmb_regions_add(struct nvme_cmb_regions *regions,
+			 const struct nvme_cmb_ctrl *ctrl,
+			 const struct nvme_cmb_options *options)
+{
+	bool any = false;
+	int ret, i;
+
+	for (i = 0; i < NVME_CMB_KINDS; i++) {
+		if (!nvme_cmb_kinds[i]->present(ctrl))
+			continue;
+		ret = nvme_cmb_region_add(&regions->of[i], ctrl,
+					  nvme_cmb_kinds[i], options,
+					  i ? regions->of[0].disk : NULL);
+		if (!ret)
+			any = true;
+		else if (ret != -ENODEV)
+			goto out_del_regions;
+	}
+	return any ? 0 : -ENODEV;
+
+out_del_regions:
+	nvme_cmb_regions_del(regions);
+	return ret;
+}
+
+/**
+ * nvme_cmb_regions_del - undo nvme_cmb_regions_add()
+ * @regions: the memories; requests do not wait
+ *
+ * Context: may sleep.
+ */
+void nvme_cmb_regions_del(struct nvme_cmb_regions *regions)
+{
+	int i;
+
+	for (i = 0; i < NVME_CMB_KINDS; i++) {
+		struct nvme_cmb_region *region = &regions->of[i];
+
+		if (region->disk) {
+			nvme_cmb_disk_del(region->disk);
+			nvme_cmb_window_unmap(&region->win);
+		} else if (region->loan) {
+			nvme_cmb_take_back(region->loan);
+		} else {
+			continue;
+		}
+		nvme_cmb_window_close(&region->win);
+	}
+}
+
+/**
+ * nvme_cmb_regions_hold - let requests wait
+ * @regions: the memories
+ *
+ * For when the device is about to be reset, or to lose its power. The driver core's
+ * lock on the device serialises this with everything but the end of a recovery's
+ * time, so that only releasing has to be atomic.
+ *
+ * Context: may sleep.
+ */
+void nvme_cmb_regions_hold(struct nvme_cmb_regions *regions)
+{
+	int i;
+
+	if (test_and_set_bit(0, &regions->held))
+		return;
+	for (i = 0; i < NVME_CMB_KINDS; i++)
+		if (regions->of[i].disk)
+			nvme_cmb_disk_hold(regions->of[i].disk);
+}
+
+/**
+ * nvme_cmb_regions_release - undo nvme_cmb_regions_hold(), if that was done
+ * @regions: the memories
+ *
+ * Context: any.
+ */
+void nvme_cmb_regions_release(struct nvme_cmb_regions *regions)
+{
+	int i;
+
+	if (!test_and_clear_bit(0, &regions->held))
+		return;
+	for (i = 0; i < NVME_CMB_KINDS; i++)
+		if (regions->of[i].disk)
+			nvme_cmb_disk_release(regions->of[i].disk);
+}
+
+/**
+ * nvme_cmb_regions_restore - the device is back, they say
+ * @regions: the memories, held
+ *
+ * What is not what it was fails its requests.
+ *
+ * Context: may sleep.
+ * Return: 0, or an errno if one of them is not what it was.
+ */
+int nvme_cmb_regions_restore(struct nvme_cmb_regions *regions)
+{
+	int ret = 0, err, i;
+
+	for (i = 0; i < NVME_CMB_KINDS; i++) {
+		struct nvme_cmb_region *region = &regions->of[i];
+
+		if (!region->disk && !region->loan)
+			continue;
+		err = nvme_cmb_window_restore(&region->win);
+		if (!err)
+			continue;
+		if (region->disk)
+			nvme_cmb_disk_fail(region->disk);
+		ret = err;
+	}
+	return ret;
+}
+
+/**
+ * nvme_cmb_regions_fail - requests fail, and those that wait do so now
+ * @regions: the memories
+ *
+ * Context: any.
+ */
+void nvme_cmb_regions_fail(struct nvme_cmb_regions *regions)
+{
+	int i;
+
+	for (i = 0; i < NVME_CMB_KINDS; i++)
+		if (regions->of[i].disk)
+			nvme_cmb_disk_fail(regions->of[i].disk);
+	nvme_cmb_regions_release(regions);
+}
+
+/**
+ * nvme_cmb_regions_close - leave the memories as they were found, for good
+ * @regions: the memories, held and never to be released
+ *
+ * Context: may sleep.
+ */
+void nvme_cmb_regions_close(struct nvme_cmb_regions *regions)
+{
+	int i;
+
+	for (i = 0; i < NVME_CMB_KINDS; i++)
+		if (regions->of[i].disk || regions->of[i].loan)
+			nvme_cmb_window_close(&regions->of[i].win);
+}
