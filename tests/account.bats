@@ -25,37 +25,38 @@ enough_accesses() {
 	awk 'NR > 1 && $4 < $3 / 8 { exit 1 }' "$DEBUGFS/stats"
 }
 
-register() {
+# shown NAME: of a register or one of its fields, the value.
+shown() {
 	awk -v name="$1" '$1 == name { print $2; exit }' "$DEBUGFS/registers"
 }
 
 cmb_registers_are_shown() {
-	[ "$(register CMBS)" = 0x1 ]
-	[ "$(register CMBLOC)" = 0x00000062 ]
-	[ "$(register BIR)" = 0x2 ]
-	[ "$(register CMBSZ)" = 0x0001021d ]
-	[ "$(register SZ)" = 0x10 ]
-	[ "$(register SZU)" = 0x2 ]
-	[ "$(register CMBMSC)" = 0x0000000000000001 ]
-	[ "$(register CRE)" = 0x1 ]
-	[ "$(register CBAI)" = 0x0 ]
-	[ -z "$(register PMRCAP)" ]
+	[ "$(shown CMBS)" = 0x1 ]
+	[ "$(shown CMBLOC)" = 0x00000062 ]
+	[ "$(shown BIR)" = 0x2 ]
+	[ "$(shown CMBSZ)" = 0x0001021d ]
+	[ "$(shown SZ)" = 0x10 ]
+	[ "$(shown SZU)" = 0x2 ]
+	[ "$(shown CMBMSC)" = 0x0000000000000001 ]
+	[ "$(shown CRE)" = 0x1 ]
+	[ "$(shown CBAI)" = 0x0 ]
+	[ -z "$(shown PMRCAP)" ]
 }
 
 pmr_registers_are_shown() {
-	[ "$(register PMRS)" = 0x1 ]
-	[ "$(register PMRCAP)" = 0x01000898 ]
-	[ "$(register PMRWBM)" = 0x2 ]
-	[ "$(register PMRCTL)" = 0x00000001 ]
-	[ "$(register PMRSTS)" = 0x00000000 ]
-	[ "$(register NRDY)" = 0x0 ]
+	[ "$(shown PMRS)" = 0x1 ]
+	[ "$(shown PMRCAP)" = 0x01000898 ]
+	[ "$(shown PMRWBM)" = 0x2 ]
+	[ "$(shown PMRCTL)" = 0x00000001 ]
+	[ "$(shown PMRSTS)" = 0x00000000 ]
+	[ "$(shown NRDY)" = 0x0 ]
 }
 
 @test "registers are shown field by field, as the device has them" {
 	cat "$DEBUGFS/registers"
-	[ "$(register VS)" = 0x00010400 ]
-	[ "$(register MJR)" = 0x1 ]
-	[ "$(register EN)" = 0x0 ]
+	[ "$(shown VS)" = 0x00010400 ]
+	[ "$(shown MJR)" = 0x1 ]
+	[ "$(shown EN)" = 0x0 ]
 	"${KIND}"_registers_are_shown
 }
 

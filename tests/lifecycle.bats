@@ -35,15 +35,9 @@ under_load() {
 	wait $loader
 }
 
-# The disk has served a request since it came.
+# Since the disk came it has served its load, too, and not only who looked at it.
 disk_is_busy() {
-	local i
-	for i in {1..600}; do
-		[ "$(served "$DISK_NAME")" -gt 100 ] && return
-		sleep 0.1
-	done
-	echo "no load came up on the disk"
-	return 1
+	wait_for "load on the disk" served_more "$DISK_NAME" 80
 }
 
 # rebind TIMES [COMMAND]: unbind and bind, with COMMAND before each unbind.
