@@ -138,13 +138,15 @@ start_qemu() {
 	[[ $want_kernel != *-debug ]] || memory=2G
 	# no_timer_check: a busy host may be too late for a check of the emulated timer.
 	# tsc=reliable: and for one whether the CPUs' TSCs agree, which have one source;
-	# the HPET would take QEMU's lock each time that anyone wants the time
+	# the HPET would take QEMU's lock each time that anyone wants the time.
+	# norandmaps: TCG translates a program again at each new address, so that to start
+	# one takes five times as long
 	# shellcheck disable=SC2206 # two words
 	local arguments=(
 		-name nvme_cmb -M "q35,sata=off" -accel "$accel" $cpu -smp 2 -m "$memory"
 		-nodefaults -display none -no-reboot
 		-kernel "$kernel/vmlinuz" -initrd initramfs.cpio
-		-append "console=ttyS0 no_timer_check tsc=reliable $boot_cpus quiet loglevel=7 panic=-1 rdinit=/init $append"
+		-append "console=ttyS0 no_timer_check tsc=reliable norandmaps $boot_cpus quiet loglevel=7 panic=-1 rdinit=/init $append"
 		-drive "if=virtio,format=raw,file=$disk,snapshot=on"
 		-drive "if=virtio,format=raw,file=$kernel/modules.img,snapshot=on"
 		-serial file:console.log
