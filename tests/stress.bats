@@ -211,14 +211,15 @@ keep_plugging() {
 	done
 } 2>/dev/null
 
-# All memory but 128 MiB in use, and then more read than that can hold.
+# All memory but 128 MiB in use, and then more read than that can hold. Not all the
+# time: a guest without memory does nothing but read its programs again.
 keep_squeezing() {
 	local free_kib
 	mount -o remount,size=100% /dev/shm
 	while still_on; do
+		sleep 2
 		free_kib=$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)
-		dd if=/dev/zero of=/dev/shm/squeeze bs=1M status=none \
-			count=$((free_kib / 1024 - 128))
+		fallocate -l $((free_kib - 131072))KiB /dev/shm/squeeze
 		dd if=/dev/vda of=/dev/null bs=1M count=256 status=none
 		rm /dev/shm/squeeze
 		count squeezes
