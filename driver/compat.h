@@ -18,13 +18,13 @@ static inline int nvme_cmb_compat_alloc_tag_set(struct blk_mq_tag_set *set)
 }
 
 #define blk_mq_alloc_tag_set nvme_cmb_compat_alloc_tag_set
-
-/* Freezing did not yet keep the caller from allocating by I/O. */
-#define blk_mq_freeze_queue_nomemsave		blk_mq_freeze_queue
-#define blk_mq_unfreeze_queue_nomemrestore	blk_mq_unfreeze_queue
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+/* Lockdep did not yet know freezing as a lock, which has an owner. */
+#define blk_freeze_queue_start_non_owner	blk_freeze_queue_start
+#define blk_mq_unfreeze_queue_non_owner		blk_mq_unfreeze_queue
+
 #include <asm/unaligned.h>
 #else
 #include <linux/unaligned.h>

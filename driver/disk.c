@@ -250,13 +250,15 @@ void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
  *
  * When this returns nobody is copying, and nobody will before
  * nvme_cmb_disk_release(). For the time in which others reset the device or take
- * its power; requests in flight end as they do.
+ * its power; requests in flight end as they do. The task that does so need not be
+ * the one that releases.
  *
  * Context: may sleep.
  */
 void nvme_cmb_disk_hold(struct nvme_cmb_disk *disk)
 {
-	blk_mq_freeze_queue_nomemsave(disk->gd->queue);
+	blk_freeze_queue_start_non_owner(disk->gd->queue);
+	blk_mq_freeze_queue_wait(disk->gd->queue);
 }
 
 /**
@@ -267,5 +269,5 @@ void nvme_cmb_disk_hold(struct nvme_cmb_disk *disk)
  */
 void nvme_cmb_disk_release(struct nvme_cmb_disk *disk)
 {
-	blk_mq_unfreeze_queue_nomemrestore(disk->gd->queue);
+	blk_mq_unfreeze_queue_non_owner(disk->gd->queue);
 }
