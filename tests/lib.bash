@@ -225,23 +225,26 @@ zeroes_a_hole() {
 }
 
 # fio_verify DISK BLOCK-SIZE...: crc32c of every block, written in random order
-# by one job and by four, each in a quarter of its own.
+# by one job and by four, each in a quarter of its own: 1024 blocks at most.
 fio_verify() {
-	local disk=$1 bs depth engine quarter
+	local disk=$1 bs depth engine quarter size
 	quarter=$(($(blockdev --getsize64 "$disk") / 4))
 	[ "$quarter" -le 4194304 ] || quarter=4194304
 	shift
 	for bs in "$@"; do
+		size=${bs/k/ * 1024}
+		size=$((1024 * ${size/m/ * 1048576}))
+		[ "$size" -le "$quarter" ] || size=$quarter
 		for engine in psync:1 libaio:8 io_uring:32; do
 			depth=${engine#*:}
 			printf '%s\n' "[$bs-${engine%:*}-one]" stonewall \
 				rw=randwrite verify=crc32c verify_fatal=1 \
 				bs="$bs" ioengine="${engine%:*}" \
-				iodepth="$depth" size=$quarter
+				iodepth="$depth" size=$size
 			printf '%s\n' "[$bs-${engine%:*}-four]" stonewall \
 				rw=randwrite verify=crc32c verify_fatal=1 \
 				bs="$bs" ioengine="${engine%:*}" \
-				iodepth="$depth" size=$((quarter / 4)) \
+				iodepth="$depth" size=$((size / 4)) \
 				numjobs=4 offset_increment=$quarter
 		done
 	done >"$BATS_TEST_TMPDIR/verify.fio"
