@@ -114,7 +114,8 @@ static u64 nvme_cmb_copy(const struct nvme_cmb_window *win, enum req_op op,
  *
  * Goes stretch by stretch, each between two sights of the controller. A stretch that
  * took so long that a silence may hide in it is copied again, in halves: who
- * interrupted this copy would do the same to one as long.
+ * interrupted this copy would do the same to one as long. The stretches grow again
+ * after that, for looking at the controller is what short ones mostly do.
  *
  * Context: may sleep, and does so between two stretches.
  * Return: BLK_STS_OK if all of it was moved, else BLK_STS_IOERR.
@@ -124,7 +125,7 @@ blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
 			       u64 *accesses)
 {
 	struct req_iterator iter = { .bio = bio, .iter = bio->bi_iter };
-	size_t stretch = disk->win->stretch;
+	size_t longest = disk->win->stretch, stretch = longest;
 	u64 now_ns;
 
 	if (nvme_cmb_fault_strikes(&disk->fault, len))
@@ -147,6 +148,7 @@ blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
 		    part == NVME_CMB_ACCESS) {
 			pos += part;
 			len -= part;
+			stretch = min(2 * stretch, longest);
 		} else {
 			iter = begin;
 			stretch = round_up(part / 2, NVME_CMB_ACCESS);
