@@ -43,9 +43,15 @@ void nvme_cmb_submit_bio(struct bio *bio)
 {
 	struct nvme_cmb_disk *disk = bio->bi_bdev->bd_disk->private_data;
 	u64 start_ns = nvme_cmb_account_begin();
-	unsigned long start = bio_start_io_acct(bio);
+	unsigned long start;
 	u64 accesses = 0;
 
+	/* Nobody has held the bio against the limits: a discard may be of the whole disk. */
+	bio = bio_split_to_limits(bio);
+	if (!bio)
+		return;
+
+	start = bio_start_io_acct(bio);
 	bio->bi_status = nvme_cmb_bio_serve(disk, bio, &accesses);
 	bio_end_io_acct(bio, start);
 	if (start_ns)

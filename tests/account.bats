@@ -78,6 +78,14 @@ pmr_registers_are_shown() {
 	[ "$KIND" = pmr ] || enough_accesses
 }
 
+# A longer request would keep others waiting, and who resets the device.
+@test "a discard of the whole disk comes in requests of 1 MiB" {
+	local before
+	before=$(stat_of zero)
+	blkdiscard "$DISK"
+	[ "$(stat_of zero)" = "$((${before% *} + 16)) $((${before#* } + 16777216))" ]
+}
+
 @test "each request is in the histogram of latencies once" {
 	# udev reads a disk that was written to.
 	settle
