@@ -100,6 +100,9 @@ rescan() {
 
 @test "the slot switched off in sysfs under load: errors, and not one wrong byte" {
 	local slot
+	# it wakes the one of pciehp's threads that finds nothing to do
+	[[ $(uname -v) != *PREEMPT_RT* ]] ||
+		skip "on PREEMPT_RT a write to the slot's power never ends, with no driver either"
 	for slot in "$SYS_PCI"/slots/*; do
 		[[ $(controller) != "$(<"$slot/address")"* ]] || break
 	done

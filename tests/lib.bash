@@ -29,6 +29,8 @@ setup() {
 
 teardown() {
 	local log
+	# left by a test that failed, they would keep bats waiting for ever
+	[ ${#stamp_pid[@]} -eq 0 ] || kill "${stamp_pid[@]}"
 	sync
 	log=$(log_since_mark | sed -E "${NO_SPLAT-}")
 	if grep -q -E "$SPLAT" <<<"$log"; then
@@ -309,11 +311,12 @@ declare -gA stamp_pid stamp_says stamp_line
 
 # stop_stamp DISK: it was read once more, and no byte was wrong.
 stop_stamp() {
-	local file=${stamp_says[$1]}
-	kill -TERM "${stamp_pid[$1]}"
+	local file=${stamp_says[$1]} pid=${stamp_pid[$1]}
+	unset "stamp_pid[$1]"
+	kill -TERM "$pid"
 	stamp_said "$1"
 	exec {file}<&-
-	wait "${stamp_pid[$1]}"
+	wait "$pid"
 }
 
 stamp_said() { # DISK
