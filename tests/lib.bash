@@ -337,11 +337,11 @@ stamp_count() {
 
 # serve_some DISK: more requests have been served.
 serve_some() {
-	wait_for "requests to be served" served_more "$1" "$(served "$1")"
+	wait_for "requests to be served" served_more "$1" $(($(served "$1") + 20))
 }
 
 served_more() { # DISK THAN
-	[ "$(served "$1")" -gt $(($2 + 20)) ]
+	[ "$(served "$1")" -gt "$2" ]
 }
 
 # served DISK: how many reads and writes it has served.

@@ -37,7 +37,7 @@ under_load() {
 
 # Since the disk came it has served its load, too, and not only who looked at it.
 disk_is_busy() {
-	wait_for "load on the disk" served_more "$DISK_NAME" 80
+	wait_for "load on the disk" served_more "$DISK_NAME" 100
 }
 
 # rebind TIMES [COMMAND]: unbind and bind, with COMMAND before each unbind.
