@@ -25,38 +25,29 @@ enough_accesses() {
 	awk 'NR > 1 && $4 < $3 / 8 { exit 1 }' "$DEBUGFS/stats"
 }
 
-# shown NAME: of a register or one of its fields, the value.
+# shown NAME=VALUE...: of registers and their fields.
 shown() {
-	awk -v name="$1" '$1 == name { print $2; exit }' "$DEBUGFS/registers"
+	local pair
+	for pair in "$@"; do
+		echo "$pair"
+		[ "$(awk -v name="${pair%=*}" '$1 == name { print $2; exit }' \
+			"$DEBUGFS/registers")" = "${pair#*=}" ]
+	done
 }
 
 cmb_registers_are_shown() {
-	[ "$(shown CMBS)" = 0x1 ]
-	[ "$(shown CMBLOC)" = 0x00000062 ]
-	[ "$(shown BIR)" = 0x2 ]
-	[ "$(shown CMBSZ)" = 0x0001021d ]
-	[ "$(shown SZ)" = 0x10 ]
-	[ "$(shown SZU)" = 0x2 ]
-	[ "$(shown CMBMSC)" = 0x0000000000000001 ]
-	[ "$(shown CRE)" = 0x1 ]
-	[ "$(shown CBAI)" = 0x0 ]
-	[ -z "$(shown PMRCAP)" ]
+	shown CMBS=0x1 CMBLOC=0x00000062 BIR=0x2 CMBSZ=0x0001021d SZ=0x10 SZU=0x2 \
+		CMBMSC=0x0000000000000001 CRE=0x1 CBAI=0x0 PMRCAP=
 }
 
 pmr_registers_are_shown() {
-	[ "$(shown PMRS)" = 0x1 ]
-	[ "$(shown PMRCAP)" = 0x01000898 ]
-	[ "$(shown PMRWBM)" = 0x2 ]
-	[ "$(shown PMRCTL)" = 0x00000001 ]
-	[ "$(shown PMRSTS)" = 0x00000000 ]
-	[ "$(shown NRDY)" = 0x0 ]
+	shown PMRS=0x1 PMRCAP=0x01000898 PMRWBM=0x2 PMRCTL=0x00000001 \
+		PMRSTS=0x00000000 NRDY=0x0
 }
 
 @test "registers are shown field by field, as the device has them" {
 	cat "$DEBUGFS/registers"
-	[ "$(shown VS)" = 0x00010400 ]
-	[ "$(shown MJR)" = 0x1 ]
-	[ "$(shown EN)" = 0x0 ]
+	shown VS=0x00010400 MJR=0x1 EN=0x0
 	"${KIND}"_registers_are_shown
 }
 
