@@ -16,7 +16,7 @@ Usage: boot.sh [OPTION...] -- COMMAND [ARG...]
   --kernel KERNEL       6.1, 6.12, sid, 6.12-debug or 6.12-rt (default: 6.12)
   --append WORDS        more for the kernel's command line
   --qemu-arg ARG        one more argument for QEMU; may be repeated
-  --deadline SECONDS    for the command (default: 1200)
+  --deadline SECONDS    for the command, and on 6.12-debug thrice that (default: 1800)
   --results FILE        for what the command writes to /dev/ttyS3
   --interactive         COMMAND, by default a shell, gets this terminal and all time
   --accelerator         boot nothing, only say what QEMU would run on
@@ -33,7 +33,7 @@ configs() {
 # --- what boots --------------------------------------------------------------
 
 parse_options() { # ARG...
-	config=cmb want_kernel=6.12 append='' deadline=1200 results=null interactive='' accelerator='' qemu_args=() command=()
+	config=cmb want_kernel=6.12 append='' deadline=1800 results=null interactive='' accelerator='' qemu_args=() command=()
 	while (($#)); do
 		case $1 in
 		--config | --kernel | --append | --qemu-arg | --deadline | --results)
@@ -134,8 +134,9 @@ start_qemu() {
 	local cpu='-cpu max' boot_cpus=maxcpus=1 memory=1G
 	[[ $accel != kvm ]] || cpu='-cpu host' boot_cpus=''
 	[[ $accel != tcg ]] || accel=tcg,thread=multi
-	# KASAN keeps an eighth of it for itself, and what was freed for a while
-	[[ $want_kernel != *-debug ]] || memory=2G
+	# KASAN keeps an eighth of it for itself, and what was freed for a while; and a
+	# kernel that watches each step takes longer
+	[[ $want_kernel != *-debug ]] || memory=2G deadline=$((deadline * 3))
 	# no_timer_check: a busy host may be too late for a check of the emulated timer.
 	# tsc=reliable: and for one whether the CPUs' TSCs agree, which have one source;
 	# the HPET would take QEMU's lock each time that anyone wants the time.

@@ -7,7 +7,6 @@
 # that was synced by then.
 #
 # config: cmb pmr
-# deadline: 1800
 
 load lib.bash
 

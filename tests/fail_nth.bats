@@ -10,7 +10,6 @@
 # config: cmb pmr
 # append: acpi=noirq
 # kernels: 6.12-debug
-# deadline: 3600
 
 load lib.bash
 

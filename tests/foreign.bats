@@ -6,7 +6,6 @@
 #
 # config: foreign
 # append: possible_cpus=1
-# deadline: 3600
 #
 # With one CPU, because QEMU 7.2 may crash where one CPU moves a BAR while another
 # one accesses a device.
