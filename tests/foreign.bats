@@ -22,47 +22,45 @@ PMRCAP=0xe00
 PMRCTL=0xe04
 PMRSTS=0xe08
 
+# Where the registers are, where ivshmem is, and its memory when it hides nothing
 setup_file() {
-	local function
 	modprobe nvme_cmb
-	function=$(controller)
-	unbind "$function"
-	echo nvme_cmb >"$SYS_PCI/devices/$function/driver_override"
-	function=$(function_of $IVSHMEM)
-	unbind "$function"
-	awk 'NR == 3 { print $1 }' "$SYS_PCI/devices/$function/resource" \
-		>"$BATS_FILE_TMPDIR/home"
+	unbind "$(controller)"
+	echo nvme_cmb >"$SYS_PCI/devices/$(controller)/driver_override"
+	BAR0=$(bar 0 "$(controller)")
+	IVSHMEM_FUNCTION=$(function_of $IVSHMEM)
+	unbind "$IVSHMEM_FUNCTION"
+	HOME_ADDRESS=$(bar 2 "$IVSHMEM_FUNCTION")
+	export BAR0 IVSHMEM_FUNCTION HOME_ADDRESS
 }
 
-bar0() {
-	awk 'NR == 1 { print $1 }' "$SYS_PCI/devices/$(controller)/resource"
+# bar NUMBER FUNCTION: the address that it was given.
+bar() {
+	awk -v line=$(($1 + 1)) 'NR == line { print $1 }' "$SYS_PCI/devices/$2/resource"
 }
 
 # ivshmem_at ADDRESS: move its memory there. The newest mapping wins.
 ivshmem_at() {
-	local function
-	function=$(function_of $IVSHMEM)
-	setpci -s "$function" COMMAND=0 \
+	setpci -s "$IVSHMEM_FUNCTION" COMMAND=0 \
 		BASE_ADDRESS_2="$(printf %x $(($1 & 0xffffffff)))" \
 		BASE_ADDRESS_3="$(printf %x $(($1 >> 32)))" COMMAND=2
 }
 
 # fake NAME=VALUE...: registers that read so, and all others 0, over BAR 0.
 fake() {
-	local home offset register
-	home=$(<"$BATS_FILE_TMPDIR/home")
-	ivshmem_at "$home"
+	local offset register
+	ivshmem_at "$HOME_ADDRESS"
 	for offset in {0..88..8} {3584..3592..8}; do
-		busybox devmem $((home + offset)) 64 0
+		busybox devmem $((HOME_ADDRESS + offset)) 64 0
 	done
 	for register in "$@"; do
-		busybox devmem $((home + ${register%=*})) 32 "${register#*=}"
+		busybox devmem $((HOME_ADDRESS + ${register%=*})) 32 "${register#*=}"
 	done
-	ivshmem_at "$(bar0)"
+	ivshmem_at "$BAR0"
 }
 
 unfake() {
-	ivshmem_at "$(<"$BATS_FILE_TMPDIR/home")"
+	ivshmem_at "$HOME_ADDRESS"
 }
 
 try_bind() {
@@ -167,7 +165,7 @@ declines_pmr() {
 	logged "nvme_cmb0: 8192 KiB in BAR 2 at offset 0x3000"
 	ends_hold_data /dev/nvme_cmb0
 	unbind "$(controller)"
-	[ "$(busybox devmem $(($(bar0) + 0x50)))" = 0x00000000 ]
+	[ "$(busybox devmem $((BAR0 + 0x50)))" = 0x00000000 ]
 	unfake
 }
 
