@@ -36,7 +36,7 @@ width() { # ROUTINE
 		[ "$(cat "$COPY/copy_read")" = "$name" ]
 		[ "$(cat "$COPY/copy_write")" = "$name" ]
 		dmesg | tail -n 1 | grep -F "read by $name ($(width "$name") bytes in"
-		fio_verify "$DISK" 512 4k 1m
+		fio_verify "$DISK" 512 1m
 		zeroes_a_hole "$DISK" blkdiscard
 		unload_driver
 	done

@@ -8,6 +8,7 @@
 load lib.bash
 
 NAMESPACE=/dev/nvme0n1
+MIB=1048576
 CC=0x14
 CMBMSC=0x50
 
@@ -17,12 +18,12 @@ setup_file() {
 
 namespace_holds() {
 	settle
-	cmp -n 4194304 <(pattern namespace 4194304) $NAMESPACE
+	cmp -n $MIB <(pattern namespace $MIB) $NAMESPACE
 }
 
 @test "the stock driver has the controller first" {
 	bound nvme "$(controller)"
-	pattern namespace 4194304 | dd of=$NAMESPACE bs=64k oflag=direct \
+	pattern namespace $MIB | dd of=$NAMESPACE bs=64k oflag=direct \
 		iflag=fullblock status=none
 }
 

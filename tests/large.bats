@@ -20,13 +20,13 @@ setup_file() {
 }
 
 @test "ext4: made, filled, checked, mounted again, the same" {
-	file_system_round_trip ext4 "$DISK" 64
+	file_system_round_trip ext4 "$DISK" "$(in_full 64 16)"
 }
 
 @test "xfs: made, filled, checked, mounted again, the same" {
-	file_system_round_trip xfs "$DISK" 64
+	file_system_round_trip xfs "$DISK" "$(in_full 64 16)"
 }
 
 @test "btrfs: made, filled, checked, mounted again, the same" {
-	file_system_round_trip btrfs "$DISK" 64
+	file_system_round_trip btrfs "$DISK" "$(in_full 64 16)"
 }
