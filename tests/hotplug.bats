@@ -22,10 +22,6 @@ unplug() {
 	wait_for "QEMU to let it go" forgotten
 }
 
-no_controller() {
-	[ -z "$(controllers)" ]
-}
-
 forgotten() {
 	! qmp qom-list '{"path": "/machine/peripheral"}' | grep -q nvme0
 }

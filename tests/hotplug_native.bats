@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What takes a port that does hot-plug itself (pciehp): its slot's power, and the
+# What takes a port that does hot-plug itself (pciehp): a cut of its slot's power, and the
 # recovery from a fatal error.
 #
 # config: cmb-root-port pmr-root-port
@@ -14,10 +14,6 @@ load lib.bash
 
 setup_file() {
 	load_driver
-}
-
-gone() {
-	[ -z "$(controllers)" ]
 }
 
 # power off|on: of the slot, by Power Controller Control in Slot Control. The power
@@ -96,27 +92,4 @@ rescan() {
 	cmp <(pattern mounted 1048576) "$mnt/file"
 	umount "$mnt"
 	e2fsck -f -n "$DISK"
-}
-
-@test "the slot switched off in sysfs under load: errors, and not one wrong byte" {
-	local slot
-	# it wakes the one of pciehp's threads that finds nothing to do
-	[[ $(uname -v) != *PREEMPT_RT* ]] ||
-		skip "on PREEMPT_RT a write to the slot's power never ends, with no driver either"
-	for slot in "$SYS_PCI"/slots/*; do
-		[[ $(controller) != "$(<"$slot/address")"* ]] || break
-	done
-	start_stamp "$DISK_NAME"
-	echo 0 >"$slot/power"
-	wait_for "the controller to go" gone
-	stop_stamp "$DISK_NAME"
-	note "$(stamp_counts "$DISK_NAME")"
-	[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
-	[ ! -e "$DISK" ]
-	# QEMU takes a device away that is switched off in good order
-	plug_in
-	wait_for "the disk" test -b "$DISK"
-	settle
-	came_back
-	ends_hold_data "$DISK"
 }

@@ -103,6 +103,10 @@ controller() {
 	controllers | head -n 1
 }
 
+no_controller() {
+	[ -z "$(controllers)" ]
+}
+
 # function_of VENDOR:DEVICE: where that PCI device sits.
 function_of() {
 	lspci -Dnd "$1" | awk 'NR == 1 { print $1 }'

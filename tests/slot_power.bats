@@ -1,0 +1,41 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The slot of a port that does hot-plug itself (pciehp), switched off in good order.
+#
+# config: cmb-root-port pmr-root-port
+# append: initcall_blacklist=nvme_init possible_cpus=1
+# qemu: -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off
+#
+# One CPU, and no stock driver: see hotplug.bats. In a guest of its own: with a recovery
+# from a fatal error in the same one, as in hotplug_native.bats, Linux takes the locks of
+# a slot in two orders, whoever the driver is, and lockdep says so.
+
+load lib.bash
+
+setup_file() {
+	load_driver
+}
+
+@test "the slot switched off in sysfs under load: errors, and not one wrong byte" {
+	local slot
+	# it wakes the one of pciehp's threads that finds nothing to do
+	[[ $(uname -v) != *PREEMPT_RT* ]] ||
+		skip "on PREEMPT_RT a write to the slot's power never ends, with no driver either"
+	for slot in "$SYS_PCI"/slots/*; do
+		[[ $(controller) != "$(<"$slot/address")"* ]] || break
+	done
+	start_stamp "$DISK_NAME"
+	echo 0 >"$slot/power"
+	wait_for "the controller to go" no_controller
+	stop_stamp "$DISK_NAME"
+	note "$(stamp_counts "$DISK_NAME")"
+	[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
+	[ ! -e "$DISK" ]
+	# QEMU takes a device away that is switched off in good order
+	plug_in
+	wait_for "the disk" test -b "$DISK"
+	settle
+	came_back
+	ends_hold_data "$DISK"
+}
