@@ -6,7 +6,6 @@
 #
 # config: cmb pmr
 # kernels: 6.12-debug
-# deadline: 2400
 
 load lib.bash
 
@@ -72,6 +71,11 @@ start() {
 	pids+=($!)
 }
 
+# pause: two emulated CPUs are not enough for all of them without end.
+pause() {
+	sleep 1
+}
+
 # found TEXT...: what must not be. It ends the test.
 found() {
 	echo "$*" >>"$BATS_TEST_TMPDIR/found"
@@ -79,34 +83,28 @@ found() {
 
 # --- who writes and reads, each in a region of its own -----------------------
 
-# A region is written until that went through, and then read until that did, twice:
-# a disk that goes breaks off either. No round's data are those of another. At the end
-# of a disk that has gone there are no bytes to read, which is no error: fio (3.33) takes
-# none for all when it reads asynchronously, and verifies what its buffer held before.
+# Again and again within one run, for it takes fio longer to begin than to write and read
+# a megabyte. At the end of a disk that has gone there are no bytes to read, which is no
+# error: fio (3.33) takes none for all when it reads asynchronously, and verifies what its
+# buffer held before.
 keep_verifying() { # ENGINE DEPTH REGION
-	local round=1 verified='' log=$BATS_TEST_TMPDIR/fio.$1 disk life
+	local log=$BATS_TEST_TMPDIR/fio.$1 disk life
 	while still_on; do
 		disk=$(current_disk)
 		[ -b "/dev/$disk" ] || continue
 		life=$(life_of "$disk")
 		[ -n "$life" ] || continue
 		if fio --name="$1" --filename="/dev/$disk" --ioengine="$1" \
-			--iodepth="$2" --offset=$(($3 * MIB)) --size=1m \
-			--rw=randwrite --bsrange=512-64k --direct=1 \
+			--iodepth="$2" --offset=$(($3 * MIB)) --size=1m --loops=4 \
+			--rw=randwrite --bsrange=512-8k --direct=1 \
 			--allow_file_create=0 --verify=crc32c \
-			--verify_fatal=1 --randseed=$round \
-			${verified:+--verify_only} >"$log" 2>&1; then
+			--verify_fatal=1 >"$log" 2>&1; then
 			count "$1"
-			case $verified in
-			'')	verified=0 ;;
-			0)	verified=1 ;;
-			1)	verified='' round=$((round + 1)) ;;
-			esac
-		elif [ "$(life_of "$disk")" = "$life" ] &&
-			grep -E 'verify:|verify failed|err=84' "$log"; then
+		elif [ "$(life_of "$disk")" = "$life" ]; then
 			found "$1: $(cat "$log")"
 		else
 			count "$1-broken-off"
+			count fio-broken-off
 		fi
 	done
 }
@@ -135,6 +133,7 @@ keep_writing() { # REGION
 		else
 			found "dd: round $round, $blocks blocks differ"
 		fi
+		pause
 	done
 }
 
@@ -166,6 +165,7 @@ keep_discarding() { # REGION
 		else
 			found "what was discarded is not zeros"
 		fi
+		pause
 	done
 }
 
@@ -179,7 +179,7 @@ keep_rebinding() {
 		for engine in psync libaio io_uring; do
 			before=$(counted $engine)
 			until [ "$(counted $engine)" -gt "$before" ] || ! still_on; do
-				sleep 0.2
+				sleep 0.5
 			done
 		done
 		echo "$FUNCTION" >"$SYS_PCI/drivers/nvme_cmb/unbind"
@@ -197,6 +197,7 @@ keep_switching() {
 				queue nr_requests $depth
 			done
 			count switches
+			pause
 		done
 	done
 }
@@ -204,23 +205,23 @@ keep_switching() {
 # Linux refuses either with EBUSY while a driver probes a PCI device.
 keep_plugging() {
 	while still_on; do
-		sleep 1 # for others to get somewhere
-		until echo 0 >$CPU; do :; done
-		until echo 1 >$CPU; do :; done
+		pause
+		until echo 0 >$CPU; do sleep 0.1; done
+		until echo 1 >$CPU; do sleep 0.1; done
 		count cpu-cycles
 	done
 } 2>/dev/null
 
-# All memory but 128 MiB in use, and then more read than that can hold. Not all the
-# time: a guest without memory does nothing but read its programs again.
+# All memory but 256 MiB in use, and then more read than that can hold. With less, and
+# without a pause, the guest does nothing but read its programs again.
 keep_squeezing() {
 	local free_kib
 	mount -o remount,size=100% /dev/shm
 	while still_on; do
 		sleep 2
 		free_kib=$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)
-		fallocate -l $((free_kib - 131072))KiB /dev/shm/squeeze
-		dd if=/dev/vda of=/dev/null bs=1M count=256 status=none
+		fallocate -l $((free_kib - 262144))KiB /dev/shm/squeeze
+		dd if=/dev/vda of=/dev/null bs=1M count=512 status=none
 		rm /dev/shm/squeeze
 		count squeezes
 	done
@@ -229,8 +230,8 @@ keep_squeezing() {
 @test "what was written verifies, while all changes around it" {
 	local what pid seconds=60
 	local -a pids
-	local -a counts=(psync libaio io_uring dd discards rebinds switches
-		cpu-cycles squeezes)
+	local -a counts=(psync libaio io_uring dd discards rebinds
+		fio-broken-off switches cpu-cycles squeezes)
 	[ -z "$FULL" ] || seconds=600
 	FUNCTION=$(controller)
 	: >"$BATS_TEST_TMPDIR/on"
@@ -248,8 +249,10 @@ keep_squeezing() {
 		wait "$pid" || found "one of those who take part failed"
 	done
 	for what in "${counts[@]}"; do
-		note "$what: $(counted "$what"), and broken off by a disk that\
- went: $(counted "$what-broken-off")"
+		note "$what: $(counted "$what")"
+	done
+	for what in psync libaio io_uring dd; do
+		note "$what broken off by a disk that went: $(counted "$what-broken-off")"
 	done
 	note "bytes acknowledged to dd and found: $(counted bytes)"
 	if [ -e "$BATS_TEST_TMPDIR/found" ]; then
