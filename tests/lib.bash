@@ -140,6 +140,12 @@ settle() {
 	udevadm settle --timeout=60
 }
 
+# namespace_came DISK: the stock driver looks for it in a worker, once it is bound.
+namespace_came() {
+	wait_for "the namespace" test -b "$1"
+	settle
+}
+
 # load_driver [PARAMETER...]: the module, and every controller with a CMB in its hands.
 load_driver() {
 	local controller
