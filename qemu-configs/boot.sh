@@ -55,6 +55,8 @@ parse_options() { # ARG...
 	done
 	[[ ! $interactive ]] || ((${#command[@]})) || command=(bash -i)
 	((${#command[@]})) || [[ $accelerator ]] || die 'no command: see boot.sh --help'
+	# a kernel that watches each step takes longer for it
+	[[ $want_kernel != *-debug ]] || deadline=$((deadline * 3))
 	[[ $config == */* ]] || config=$checkout/qemu-configs/$config.cfg
 	[[ -r $config ]] || die "no topology '$config': choose $(configs), or a path"
 }
@@ -134,9 +136,8 @@ start_qemu() {
 	local cpu='-cpu max' boot_cpus=maxcpus=1 memory=1G
 	[[ $accel != kvm ]] || cpu='-cpu host' boot_cpus=''
 	[[ $accel != tcg ]] || accel=tcg,thread=multi
-	# KASAN keeps an eighth of it for itself, and what was freed for a while; and a
-	# kernel that watches each step takes longer
-	[[ $want_kernel != *-debug ]] || memory=2G deadline=$((deadline * 3))
+	# KASAN keeps an eighth of it for itself, and what was freed for a while
+	[[ $want_kernel != *-debug ]] || memory=2G
 	# no_timer_check: a busy host may be too late for a check of the emulated timer.
 	# tsc=reliable: and for one whether the CPUs' TSCs agree, which have one source;
 	# the HPET would take QEMU's lock each time that anyone wants the time.
