@@ -34,11 +34,6 @@ setup_file() {
 	export BAR0 IVSHMEM_FUNCTION HOME_ADDRESS
 }
 
-# bar NUMBER FUNCTION: the address that it was given.
-bar() {
-	awk -v line=$(($1 + 1)) 'NR == line { print $1 }' "$SYS_PCI/devices/$2/resource"
-}
-
 # ivshmem_at ADDRESS: move its memory there. The newest mapping wins.
 ivshmem_at() {
 	setpci -s "$IVSHMEM_FUNCTION" COMMAND=0 \

@@ -26,12 +26,6 @@ forgotten() {
 	! qmp qom-list '{"path": "/machine/peripheral"}' | grep -q nvme0
 }
 
-plug() {
-	plug_in
-	wait_for "the disk" test -b "$DISK"
-	settle
-}
-
 @test "unplugged under load: errors, and not one wrong byte" {
 	local i times failed=0 verified=0
 	times=$(in_full 40 12)

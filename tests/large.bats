@@ -7,6 +7,8 @@
 
 load lib.bash
 
+MIB=$(in_full 64 16)
+
 setup_file() {
 	load_driver
 }
@@ -20,13 +22,13 @@ setup_file() {
 }
 
 @test "ext4: made, filled, checked, mounted again, the same" {
-	file_system_round_trip ext4 "$DISK" "$(in_full 64 16)"
+	file_system_round_trip ext4 "$DISK" "$MIB"
 }
 
 @test "xfs: made, filled, checked, mounted again, the same" {
-	file_system_round_trip xfs "$DISK" "$(in_full 64 16)"
+	file_system_round_trip xfs "$DISK" "$MIB"
 }
 
 @test "btrfs: made, filled, checked, mounted again, the same" {
-	file_system_round_trip btrfs "$DISK" "$(in_full 64 16)"
+	file_system_round_trip btrfs "$DISK" "$MIB"
 }

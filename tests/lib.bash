@@ -32,6 +32,7 @@ setup() {
 	echo "test: $BATS_TEST_DESCRIPTION" >/dev/kmsg
 }
 
+# bats leaves out the frame of whoever asks for the stack: be that.
 failed_here() {
 	bats_capture_stack_trace
 }
@@ -163,11 +164,15 @@ unload_driver() {
 	rmmod nvme_cmb
 }
 
+# bar NUMBER FUNCTION: the address that it was given.
+bar() {
+	awk -v line=$(($1 + 1)) 'NR == line { print $1 }' "$SYS_PCI/devices/$2/resource"
+}
+
 # register OFFSET [BITS [VALUE]]: read it, or write it, while nobody has it.
 register() {
 	local base
-	base=$(awk 'NR == 1 { print $1 }' \
-		"$SYS_PCI/devices/$(controller)/resource")
+	base=$(bar 0 "$(controller)")
 	setpci -s "$(controller)" COMMAND=2:2
 	busybox devmem $((base + $1)) "${@:2}"
 }
@@ -386,6 +391,13 @@ plug_in() {
 	[ "$KIND" = cmb ] || memory='"pmrdev": "pmr0"'
 	qmp device_add "{\"driver\": \"nvme\", \"id\": \"nvme0\", \"serial\": \"again\",
 		\"bus\": \"root_port0\", \"drive\": \"disk0\", $memory}" >/dev/null
+}
+
+# plug: the same, until its disk is there.
+plug() {
+	plug_in
+	wait_for "the disk" test -b "$DISK"
+	settle
 }
 
 # came_back: of the disk under test, what is to be there: nothing in a CMB, which is a new

@@ -18,8 +18,7 @@ setup_file() {
 # pmr ADDRESS [VALUE]: 32 bits of it, past the driver.
 pmr() {
 	local base
-	base=$(awk 'NR == 5 { print $1 }' \
-		"$SYS_PCI/devices/$(controller)/resource")
+	base=$(bar 4 "$(controller)")
 	busybox devmem $((base + $1)) 32 "${@:2}"
 }
 

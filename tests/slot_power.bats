@@ -33,9 +33,7 @@ setup_file() {
 	[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
 	[ ! -e "$DISK" ]
 	# QEMU takes a device away that is switched off in good order
-	plug_in
-	wait_for "the disk" test -b "$DISK"
-	settle
+	plug
 	came_back
 	ends_hold_data "$DISK"
 }
