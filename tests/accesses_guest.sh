@@ -12,14 +12,9 @@ trace() { # DIRECTION true|false
 		"{\"name\": \"memory_region_ops_$1\", \"enable\": $2}" >/dev/null
 }
 
-bar() { # NUMBER
-	awk -v line="$(($1 + 1))" 'NR == line { print $1 }' \
-		"$SYS_PCI/devices/$(controllers)/resource"
-}
-
 load_driver block_size=512
-echo "# nvme at $(bar 0)"
-echo "# nvme-cmb at $(bar 2)"
+echo "# nvme at $(bar 0 "$(controller)")"
+echo "# nvme-cmb at $(bar 2 "$(controller)")"
 
 for event in read write; do
 	trace $event true
