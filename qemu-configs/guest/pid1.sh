@@ -52,8 +52,9 @@ else
 	stty raw -echo
 fi
 echo ready >&0
-setsid --ctty --wait ./command >&0 2>&1
-status=$?
-stty raw -echo # waits until all has been sent, for which a reboot does not
-echo $status >/dev/ttyS2
+# The leader of a session takes the terminal along when it ends, with what was not sent
+# yet. So that is not the command, but a shell that waits first, as stty does.
+# shellcheck disable=SC2016 # its status, not ours
+setsid --ctty --wait bash -c './command; status=$?; stty raw -echo; exit $status' >&0 2>&1
+echo $? >/dev/ttyS2
 busybox reboot -f
