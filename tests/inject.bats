@@ -137,7 +137,7 @@ errors() {
 verify_with() {
 	arm "$1" 1000000 "$2"
 	fio --name=verify --filename="$DISK" --allow_file_create=0 --rw=randwrite \
-		--bs=4k --direct=1 --ioengine=io_uring --iodepth=8 --numjobs=4 --size=2M \
+		--bs=4k --direct=1 --ioengine=io_uring --iodepth=8 --numjobs=4 --size=1M \
 		--offset_increment=4M --verify=crc32c --verify_fatal=1
 	times=$(happened "$1" 1000000)
 	[ "$times" -gt 100 ]
@@ -146,7 +146,7 @@ verify_with() {
 
 @test "what is delayed is not mixed up" {
 	echo 3 >"$FAULTS/delay_ms"
-	verify_with delay 5
+	verify_with delay 10
 	echo "# $times requests delayed, all data verified" >&3
 }
 
