@@ -38,10 +38,9 @@ first := $(patsubst %,tests/%.bats,stress fail_nth hotplug reset lifecycle data 
 tests := $(wildcard tests/*.t tests/*.bats)
 tests := $(filter $(tests),$(first)) $(filter-out $(first),$(tests))
 
-# What check-debug runs when it has to be quick: of what only the watching kernel can
-# run, the two files that take no longer than a minute or two
-quick := $(addprefix tests/,kunit.bats inject.bats)
-quick := $(filter $(tests),$(quick))
+# What check-debug runs when it has to be quick: what only the watching kernel can run,
+# but for the file that needs many minutes
+quick := $(filter $(patsubst %,tests/%.bats,stress kunit inject),$(tests))
 
 # $(call check,KERNELS,FILES)
 define check

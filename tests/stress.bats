@@ -5,6 +5,7 @@
 # when the disk went in between and came back.
 #
 # config: cmb pmr
+# qemu: -m 768M
 # kernels: 6.12-debug
 
 load lib.bash
@@ -212,7 +213,7 @@ keep_plugging() {
 	done
 } 2>/dev/null
 
-# All memory but 256 MiB in use, and then more read than that can hold. With less, and
+# All memory but 192 MiB in use, and then more read than that can hold. With less, and
 # without a pause, the guest does nothing but read its programs again.
 keep_squeezing() {
 	local free_kib
@@ -220,8 +221,8 @@ keep_squeezing() {
 	while still_on; do
 		sleep 2
 		free_kib=$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)
-		fallocate -l $((free_kib - 262144))KiB /dev/shm/squeeze
-		dd if=/dev/vda of=/dev/null bs=1M count=512 status=none
+		fallocate -l $((free_kib - 196608))KiB /dev/shm/squeeze
+		dd if=/dev/vda of=/dev/null bs=1M count=256 status=none
 		rm /dev/shm/squeeze
 		count squeezes
 	done
