@@ -27,7 +27,7 @@ write() { # FLAGS
 
 load_driver block_size=512
 function=$(controller)
-echo "# nvme at $(awk 'NR == 1 { print $1 }' "$SYS_PCI/devices/$function/resource")"
+echo "# nvme at $(bar 0 "$function")"
 
 # udev would read what was written to, but for the lock
 exec 9<"$DISK"
