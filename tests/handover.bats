@@ -17,13 +17,13 @@ setup_file() {
 }
 
 namespace_holds() {
-	namespace_came $NAMESPACE
+	disk_came $NAMESPACE
 	cmp -n $MIB <(pattern namespace $MIB) $NAMESPACE
 }
 
 @test "the stock driver has the controller first" {
 	bound nvme "$(controller)"
-	namespace_came $NAMESPACE
+	disk_came $NAMESPACE
 	pattern namespace $MIB | dd of=$NAMESPACE bs=64k oflag=direct \
 		iflag=fullblock status=none
 }

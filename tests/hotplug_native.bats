@@ -32,8 +32,7 @@ rescan() {
 		echo 1 >"$SYS_PCI/devices/$function/remove"
 	done
 	echo 1 >"$SYS_PCI/rescan"
-	wait_for "the disk" test -b "$DISK"
-	settle
+	disk_came "$DISK"
 }
 
 @test "fatal errors on the port under load: every request is served" {

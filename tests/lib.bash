@@ -149,9 +149,9 @@ settle() {
 	done
 }
 
-# namespace_came DISK: the stock driver looks for it in a worker, once it is bound.
-namespace_came() {
-	wait_for "the namespace" test -b "$1"
+# disk_came DISK: a driver may add it in a worker, some time after it was bound.
+disk_came() {
+	wait_for "$1" test -b "$1"
 	settle
 }
 
@@ -404,8 +404,7 @@ plug_in() {
 # plug: the same, until its disk is there.
 plug() {
 	plug_in
-	wait_for "the disk" test -b "$DISK"
-	settle
+	disk_came "$DISK"
 }
 
 # came_back: of the disk under test, what is to be there: nothing in a CMB, which is a new
