@@ -136,17 +136,9 @@ bound() {
 	  "$SYS_PCI/drivers/$1" ]
 }
 
-# settle: udev has read what it wants from disks that came or changed. Bookworm's udevd
-# on sid's Linux hangs up on who asks, once in some hundreds of times, and lives on: that
-# is no answer, so it is asked again.
+# settle: udev has read what it wants from disks that came or changed.
 settle() {
-	local said times=0
-	until said=$(udevadm settle --timeout=60 2>&1); do
-		if ((++times == 5)) || [[ $said != *"daemon to reply: Broken pipe" ]]; then
-			echo "$said"
-			return 1
-		fi
-	done
+	udevadm settle --timeout=60
 }
 
 # disk_came DISK: a driver may add it in a worker, some time after it was bound.

@@ -38,7 +38,7 @@ if [[ -e nvme_cmb.ko ]]; then
 	mv index/* "/lib/modules/$(uname -r)"
 fi
 
-/lib/systemd/systemd-udevd --daemon
+qemu-configs/guest/udevd || exit
 # no more than what modules are loaded for and the tests look at: each other device
 # costs its share of the boot, and there are 200 of them
 udevadm trigger --action=add --subsystem-match={pci,virtio,virtio-ports,nvme,nvme-subsystem,block}
