@@ -248,8 +248,8 @@ void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
  * nvme_cmb_disk_hold - let requests wait
  * @disk: the disk
  *
- * When this returns nobody is copying, and nobody will before
- * nvme_cmb_disk_release(). For the time in which others reset the device or take
+ * When this returns nobody is copying, and nobody will before nvme_cmb_disk_release()
+ * was called as often. For the time in which others reset the device or take
  * its power; requests in flight end as they do. The task that does so need not be
  * the one that releases.
  *
@@ -265,7 +265,7 @@ void nvme_cmb_disk_hold(struct nvme_cmb_disk *disk)
  * nvme_cmb_disk_release - undo nvme_cmb_disk_hold()
  * @disk: the disk
  *
- * Context: any.
+ * Context: may sleep.
  */
 void nvme_cmb_disk_release(struct nvme_cmb_disk *disk)
 {

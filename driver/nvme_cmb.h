@@ -395,10 +395,17 @@ struct nvme_cmb_region {
 
 #define NVME_CMB_KINDS	2
 
+/*
+ * Why requests wait: RESET, while someone resets the device, or has its power or takes
+ * it down; RECOVERY, from a PCI error. Either may come, and end, in the middle of the
+ * other.
+ */
+enum nvme_cmb_hold { NVME_CMB_HOLD_RESET, NVME_CMB_HOLD_RECOVERY };
+
 /**
  * struct nvme_cmb_regions - all memories of a controller
  * @of: the CMB, the PMR
- * @held: bit 0 is set while requests wait; see nvme_cmb_regions_hold()
+ * @held: a bit for each enum nvme_cmb_hold that requests wait for
  */
 struct nvme_cmb_regions {
 	struct nvme_cmb_region of[NVME_CMB_KINDS];
@@ -410,8 +417,10 @@ int nvme_cmb_regions_add(struct nvme_cmb_regions *regions,
 			 const struct nvme_cmb_ctrl *ctrl,
 			 const struct nvme_cmb_options *options);
 void nvme_cmb_regions_del(struct nvme_cmb_regions *regions);
-void nvme_cmb_regions_hold(struct nvme_cmb_regions *regions);
-void nvme_cmb_regions_release(struct nvme_cmb_regions *regions);
+void nvme_cmb_regions_hold(struct nvme_cmb_regions *regions,
+			   enum nvme_cmb_hold why);
+void nvme_cmb_regions_release(struct nvme_cmb_regions *regions,
+			      enum nvme_cmb_hold why);
 int nvme_cmb_regions_restore(struct nvme_cmb_regions *regions);
 void nvme_cmb_regions_fail(struct nvme_cmb_regions *regions);
 void nvme_cmb_regions_close(struct nvme_cmb_regions *regions);

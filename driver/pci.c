@@ -183,7 +183,8 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
 	cancel_delayed_work_sync(&dev->give_up);
-	nvme_cmb_regions_release(&dev->regions);
+	nvme_cmb_regions_release(&dev->regions, NVME_CMB_HOLD_RECOVERY);
+	nvme_cmb_regions_release(&dev->regions, NVME_CMB_HOLD_RESET);
 	nvme_cmb_regions_del(&dev->regions);
 	pci_clear_master(pdev);
 	nvme_cmb_ctrl_unmap(&dev->ctrl);
@@ -197,7 +198,7 @@ static void nvme_cmb_shutdown(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
-	nvme_cmb_regions_hold(&dev->regions);
+	nvme_cmb_regions_hold(&dev->regions, NVME_CMB_HOLD_RESET);
 	nvme_cmb_regions_close(&dev->regions);
 	nvme_cmb_ctrl_disable(&dev->ctrl);
 	pci_clear_master(pdev);
@@ -207,7 +208,7 @@ static void nvme_cmb_reset_prepare(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
-	nvme_cmb_regions_hold(&dev->regions);
+	nvme_cmb_regions_hold(&dev->regions, NVME_CMB_HOLD_RESET);
 }
 
 static void nvme_cmb_reset_done(struct pci_dev *pdev)
@@ -215,7 +216,7 @@ static void nvme_cmb_reset_done(struct pci_dev *pdev)
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
 	nvme_cmb_regions_restore(&dev->regions);
-	nvme_cmb_regions_release(&dev->regions);
+	nvme_cmb_regions_release(&dev->regions, NVME_CMB_HOLD_RESET);
 }
 
 static int nvme_cmb_suspend(struct device *device)
@@ -256,12 +257,13 @@ static pci_ers_result_t nvme_cmb_error_detected(struct pci_dev *pdev,
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
+	/* An earlier recovery may have failed without a word: its time ends here. */
+	cancel_delayed_work_sync(&dev->give_up);
 	if (state == pci_channel_io_perm_failure) {
-		cancel_delayed_work_sync(&dev->give_up);
 		nvme_cmb_regions_fail(&dev->regions);
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
-	nvme_cmb_regions_hold(&dev->regions);
+	nvme_cmb_regions_hold(&dev->regions, NVME_CMB_HOLD_RECOVERY);
 	schedule_delayed_work(&dev->give_up, NVME_CMB_RECOVERY_SECONDS * HZ);
 	if (state == pci_channel_io_normal)
 		return PCI_ERS_RESULT_CAN_RECOVER;
@@ -283,7 +285,7 @@ static void nvme_cmb_error_resume(struct pci_dev *pdev)
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
 	cancel_delayed_work_sync(&dev->give_up);
-	nvme_cmb_regions_release(&dev->regions);
+	nvme_cmb_regions_release(&dev->regions, NVME_CMB_HOLD_RECOVERY);
 }
 
 static const struct pci_error_handlers nvme_cmb_err_handler = {

@@ -150,18 +150,20 @@ void nvme_cmb_regions_del(struct nvme_cmb_regions *regions)
 /**
  * nvme_cmb_regions_hold - let requests wait
  * @regions: the memories
+ * @why: until that is over
  *
- * For when the device is about to be reset, or to lose its power. The driver core's
- * lock on the device serialises this with everything but the end of a recovery's
- * time, so that only releasing has to be atomic.
+ * Requests that are held for two reasons wait for both to end. The driver core's lock
+ * on the device serialises all who hold; who releases may come at any time, but not
+ * while they are being held for the same reason.
  *
  * Context: may sleep.
  */
-void nvme_cmb_regions_hold(struct nvme_cmb_regions *regions)
+void nvme_cmb_regions_hold(struct nvme_cmb_regions *regions,
+			   enum nvme_cmb_hold why)
 {
 	int i;
 
-	if (test_and_set_bit(0, &regions->held))
+	if (test_and_set_bit(why, &regions->held))
 		return;
 	for (i = 0; i < NVME_CMB_KINDS; i++)
 		if (regions->of[i].disk)
@@ -171,14 +173,16 @@ void nvme_cmb_regions_hold(struct nvme_cmb_regions *regions)
 /**
  * nvme_cmb_regions_release - undo nvme_cmb_regions_hold(), if that was done
  * @regions: the memories
+ * @why: what is over
  *
- * Context: any.
+ * Context: may sleep.
  */
-void nvme_cmb_regions_release(struct nvme_cmb_regions *regions)
+void nvme_cmb_regions_release(struct nvme_cmb_regions *regions,
+			      enum nvme_cmb_hold why)
 {
 	int i;
 
-	if (!test_and_clear_bit(0, &regions->held))
+	if (!test_and_clear_bit(why, &regions->held))
 		return;
 	for (i = 0; i < NVME_CMB_KINDS; i++)
 		if (regions->of[i].disk)
@@ -187,7 +191,7 @@ void nvme_cmb_regions_release(struct nvme_cmb_regions *regions)
 
 /**
  * nvme_cmb_regions_restore - the device is back, they say
- * @regions: the memories, held
+ * @regions: the memories, held unless a recovery has taken too long
  *
  * What is not what it was fails its requests.
  *
@@ -214,10 +218,12 @@ int nvme_cmb_regions_restore(struct nvme_cmb_regions *regions)
 }
 
 /**
- * nvme_cmb_regions_fail - requests fail, and those that wait do so now
+ * nvme_cmb_regions_fail - there is no recovery
  * @regions: the memories
  *
- * Context: any.
+ * Requests fail, and those that wait for the recovery do so now.
+ *
+ * Context: may sleep.
  */
 void nvme_cmb_regions_fail(struct nvme_cmb_regions *regions)
 {
@@ -226,7 +232,7 @@ void nvme_cmb_regions_fail(struct nvme_cmb_regions *regions)
 	for (i = 0; i < NVME_CMB_KINDS; i++)
 		if (regions->of[i].disk)
 			nvme_cmb_disk_fail(regions->of[i].disk);
-	nvme_cmb_regions_release(regions);
+	nvme_cmb_regions_release(regions, NVME_CMB_HOLD_RECOVERY);
 }
 
 /**
