@@ -193,7 +193,7 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 	kfree(dev);
 }
 
-/* Nobody is left to whom an error would mean anything: requests wait for ever. */
+/* Nobody is left to whom an error would mean anything: requests wait for the end. */
 static void nvme_cmb_shutdown(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);

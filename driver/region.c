@@ -237,7 +237,10 @@ void nvme_cmb_regions_fail(struct nvme_cmb_regions *regions)
 
 /**
  * nvme_cmb_regions_close - leave the memories as they were found, for good
- * @regions: the memories, held and never to be released
+ * @regions: the memories, held
+ *
+ * Who removes the device after that releases them: requests then look first whether
+ * there is still a window.
  *
  * Context: may sleep.
  */
@@ -245,7 +248,13 @@ void nvme_cmb_regions_close(struct nvme_cmb_regions *regions)
 {
 	int i;
 
-	for (i = 0; i < NVME_CMB_KINDS; i++)
-		if (regions->of[i].disk || regions->of[i].loan)
-			nvme_cmb_window_close(&regions->of[i].win);
+	for (i = 0; i < NVME_CMB_KINDS; i++) {
+		struct nvme_cmb_region *region = &regions->of[i];
+
+		if (!region->disk && !region->loan)
+			continue;
+		nvme_cmb_window_close(&region->win);
+		if (region->disk)
+			set_bit(NVME_CMB_FAILED, &region->disk->state);
+	}
 }
