@@ -24,7 +24,8 @@ static int nvme_cmb_pmr_enable(const struct nvme_cmb_window *win)
 
 	writel(NVME_CMB_PMRCTL_EN, ctrl->regs + NVME_REG_PMRCTL);
 	return readl_poll_timeout(ctrl->regs + NVME_REG_PMRSTS, pmrsts,
-				  !(pmrsts & NVME_CMB_PMRSTS_NRDY),
+				  !(pmrsts & NVME_CMB_PMRSTS_NRDY) ||
+				  pmrsts == U32_MAX,
 				  10 * USEC_PER_MSEC,
 				  nvme_cmb_pmr_timeout_ms(win->pmrcap) *
 				  USEC_PER_MSEC);
@@ -92,7 +93,8 @@ static bool nvme_cmb_pmr_intact(const struct nvme_cmb_window *win)
 	void __iomem *regs = win->ctrl->regs;
 
 	return readl(regs + NVME_REG_PMRCAP) == win->pmrcap &&
-	       readl(regs + NVME_REG_PMRCTL) == NVME_CMB_PMRCTL_EN;
+	       readl(regs + NVME_REG_PMRCTL) == NVME_CMB_PMRCTL_EN &&
+	       !(readl(regs + NVME_REG_PMRSTS) & NVME_CMB_PMRSTS_NRDY);
 }
 
 /*
