@@ -101,8 +101,9 @@ void nvme_cmb_window_unmap(struct nvme_cmb_window *win)
  * nvme_cmb_window_flush - flush between two sights of the controller
  * @win: the window, of a kind that flushes
  *
- * For those who copy without looking at the controller: what they wrote while it was
- * away is not there, and at least nothing that follows is acknowledged.
+ * For those who copy without looking at the controller. Nothing is acknowledged while
+ * it is away; but what they wrote meanwhile is not there, and a flush that comes when it
+ * is back cannot know.
  *
  * Context: any.
  * Return: 0 or -EIO.
@@ -121,7 +122,7 @@ int nvme_cmb_window_flush(const struct nvme_cmb_window *win)
 
 /**
  * nvme_cmb_window_restore - enable the memory again after the controller was reset
- * @win: the window; nobody may be copying
+ * @win: the window
  *
  * By the specification a reset of the function clears what enables it. QEMU's does
  * not, which is as good.
