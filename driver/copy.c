@@ -242,16 +242,20 @@ static int nvme_cmb_snapshot(const struct nvme_cmb_window *win, void *buf,
 			     size_t len)
 {
 	u64 start_ns;
+	int i;
 
-	do {
+	for (i = 0; i < NVME_CMB_TRIES; i++) {
 		start_ns = ktime_get_ns();
 		if (!nvme_cmb_ctrl_alive(win->ctrl))
 			return -ENODEV;
 		nvme_cmb_loop_read(buf, win->base, len);
 		if (!nvme_cmb_ctrl_alive(win->ctrl))
 			return -ENODEV;
-	} while (!nvme_cmb_is_fresh(start_ns, ktime_get_ns()));
-	return 0;
+		if (nvme_cmb_is_fresh(start_ns, ktime_get_ns()))
+			return 0;
+		cond_resched();
+	}
+	return -ETIMEDOUT;
 }
 
 static bool nvme_cmb_fits(const struct nvme_cmb_window *win,
@@ -298,7 +302,8 @@ nvme_cmb_cheapest(const struct nvme_cmb_window *win,
  * was there.
  *
  * Context: may sleep. Nobody else may use the window.
- * Return: 0, -ENOMEM, or -ENODEV if the controller stopped answering.
+ * Return: 0, -ENOMEM, -ENODEV if the controller stopped answering, or -ETIMEDOUT if it
+ * is too slow for its answers to tell anything.
  */
 int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 			 const struct nvme_cmb_routine *only)

@@ -55,6 +55,9 @@ int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl);
 
 #define NVME_CMB_SILENCE_NS	(5 * NSEC_PER_MSEC)
 
+/* How often to copy what took longer than that, before it is an error */
+#define NVME_CMB_TRIES		1000
+
 /**
  * nvme_cmb_is_fresh - was it only now that the controller was seen alive?
  * @seen_ns: when it was, by ktime_get_ns()

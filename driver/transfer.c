@@ -114,8 +114,9 @@ static u64 nvme_cmb_copy(const struct nvme_cmb_window *win, enum req_op op,
  *
  * Goes stretch by stretch, each between two sights of the controller. A stretch that
  * took so long that a silence may hide in it is copied again, in halves: who
- * interrupted this copy would do the same to one as long. The stretches grow again
- * after that, for looking at the controller is what short ones mostly do.
+ * interrupted this copy would do the same to one as long, though not NVME_CMB_TRIES
+ * times in a row. The stretches grow again after that, for looking at the controller is
+ * what short ones mostly do.
  *
  * Context: may sleep, and does so between two stretches.
  * Return: BLK_STS_OK if all of it was moved, else BLK_STS_IOERR.
@@ -126,6 +127,7 @@ blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
 {
 	struct req_iterator iter = { .bio = bio, .iter = bio->bi_iter };
 	size_t longest = disk->win->stretch, stretch = longest;
+	unsigned int tries = 0;
 	u64 now_ns;
 
 	if (nvme_cmb_fault_strikes(&disk->fault, len))
@@ -144,14 +146,16 @@ blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
 		if (!nvme_cmb_see(disk, now_ns))
 			return BLK_STS_IOERR;
 		now_ns = ktime_get_ns();
-		if (nvme_cmb_is_fresh(seen_ns, now_ns) ||
-		    part == NVME_CMB_ACCESS) {
+		if (nvme_cmb_is_fresh(seen_ns, now_ns)) {
 			pos += part;
 			len -= part;
 			stretch = min(2 * stretch, longest);
-		} else {
+			tries = 0;
+		} else if (++tries < NVME_CMB_TRIES) {
 			iter = begin;
 			stretch = round_up(part / 2, NVME_CMB_ACCESS);
+		} else {
+			return BLK_STS_IOERR;
 		}
 		if (!len)
 			return BLK_STS_OK;
@@ -169,7 +173,7 @@ blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
  * two sights tells nothing here: instead, no interrupt comes between the first and the
  * flush. It is one in any case, for it writes out the whole of the backend.
  *
- * Context: any.
+ * Context: may sleep, but only where a fault is to delay it.
  * Return: BLK_STS_OK or BLK_STS_IOERR.
  */
 blk_status_t nvme_cmb_flush(struct nvme_cmb_disk *disk)
