@@ -14,11 +14,13 @@
  * struct nvme_cmb_dev - all there is of one controller, in drvdata
  * @ctrl: the controller
  * @regions: its memories
+ * @saved: its configuration, for when a reset has cleared that
  * @give_up: ends a recovery that does not end
  */
 struct nvme_cmb_dev {
 	struct nvme_cmb_ctrl ctrl;
 	struct nvme_cmb_regions regions;
+	struct pci_saved_state *saved;
 	struct delayed_work give_up;
 };
 
@@ -156,15 +158,21 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	 */
 	pci_set_master(pdev);
 
+	pci_save_state(pdev);
+	dev->saved = pci_store_saved_state(pdev);
+	if (!dev->saved) {
+		ret = -ENOMEM;
+		goto out_clear_master;
+	}
+
 	ret = nvme_cmb_regions_add(&dev->regions, &dev->ctrl,
 				   &nvme_cmb_options);
 	if (ret)
-		goto out_clear_master;
-
-	/* For nvme_cmb_slot_reset() */
-	pci_save_state(pdev);
+		goto out_free_saved;
 	return 0;
 
+out_free_saved:
+	kfree(dev->saved);
 out_clear_master:
 	pci_clear_master(pdev);
 out_unmap_ctrl:
@@ -186,6 +194,7 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 	nvme_cmb_regions_release(&dev->regions, NVME_CMB_HOLD_RECOVERY);
 	nvme_cmb_regions_release(&dev->regions, NVME_CMB_HOLD_RESET);
 	nvme_cmb_regions_del(&dev->regions);
+	kfree(dev->saved);
 	pci_clear_master(pdev);
 	nvme_cmb_ctrl_unmap(&dev->ctrl);
 	pci_release_region(pdev, 0);
@@ -274,8 +283,12 @@ static pci_ers_result_t nvme_cmb_slot_reset(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
+	/*
+	 * Not what was saved last: a reset through sysfs may have saved what the error
+	 * left, and Linux 6.1 restores nothing twice.
+	 */
+	pci_load_saved_state(pdev, dev->saved);
 	pci_restore_state(pdev);
-	pci_save_state(pdev);
 	return nvme_cmb_regions_restore(&dev->regions) ?
 	       PCI_ERS_RESULT_DISCONNECT : PCI_ERS_RESULT_RECOVERED;
 }

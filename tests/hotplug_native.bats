@@ -41,6 +41,8 @@ rescan() {
 	start_stamp "$DISK_NAME"
 	for ((i = 1; i <= times; i++)); do
 		serve_some "$DISK_NAME"
+		# after which Linux 6.1 forgets that it has the device's state
+		echo 1 >"$SYS_PCI/devices/$(controller)/reset"
 		inject DLP
 		wait_for "recovery $i" logged_times "$i" "device recovery successful"
 	done
