@@ -5,7 +5,7 @@
 # off under load, and on again. Every request then is an error, and none is a lie.
 #
 # config: cmb-three pmr-two
-# append: possible_cpus=1
+# qemu: -smp 1
 #
 # With one CPU, because QEMU 7.2 may crash where one CPU switches decoders while another
 # one accesses a device.

@@ -5,7 +5,7 @@
 # BAR 0 lets a test write the registers that the driver is to read.
 #
 # config: foreign
-# append: possible_cpus=1
+# qemu: -smp 1
 #
 # With one CPU, because QEMU 7.2 may crash where one CPU moves a BAR while another
 # one accesses a device.

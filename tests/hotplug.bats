@@ -4,7 +4,8 @@
 # Unplugged and plugged in again, in use, by ACPI hot-plug.
 #
 # config: cmb-root-port pmr-root-port
-# append: initcall_blacklist=nvme_init possible_cpus=1
+# append: initcall_blacklist=nvme_init
+# qemu: -smp 1
 #
 # Without the stock driver, which is asked first when a controller comes; and with one
 # CPU, because QEMU 7.2 may crash where one CPU switches decoders while another one

@@ -5,8 +5,8 @@
 # recovery from a fatal error.
 #
 # config: cmb-root-port pmr-root-port
-# append: initcall_blacklist=nvme_init possible_cpus=1
-# qemu: -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off
+# append: initcall_blacklist=nvme_init
+# qemu: -smp 1 -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off
 #
 # One CPU, and no stock driver: see hotplug.bats.
 

@@ -5,7 +5,7 @@
 # that of the guest reboot.t.
 #
 # config: pmr-root-port
-# append: possible_cpus=1
+# qemu: -smp 1
 #
 # With one CPU, because QEMU 7.2 may crash where one CPU switches decoders while another
 # one accesses a device.

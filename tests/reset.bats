@@ -4,7 +4,7 @@
 # Resets, and recoveries from PCI errors: requests wait, and none fails.
 #
 # config: cmb-root-port pmr-root-port
-# append: possible_cpus=1
+# qemu: -smp 1
 #
 # With one CPU, because QEMU 7.2 may crash where one CPU switches decoders while another
 # one accesses a device.

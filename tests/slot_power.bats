@@ -4,8 +4,8 @@
 # The slot of a port that does hot-plug itself (pciehp), switched off in good order.
 #
 # config: cmb-root-port pmr-root-port
-# append: initcall_blacklist=nvme_init possible_cpus=1
-# qemu: -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off
+# append: initcall_blacklist=nvme_init
+# qemu: -smp 1 -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off
 #
 # One CPU, and no stock driver: see hotplug.bats. In a guest of its own, because lockdep
 # falls silent with its first report, and here that is one about Linux itself.
