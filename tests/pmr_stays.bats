@@ -8,7 +8,8 @@
 # qemu: -smp 1
 #
 # With one CPU, because QEMU 7.2 may crash where one CPU switches decoders while another
-# one accesses a device.
+# one accesses a device. QEMU itself has no more, because SeaBIOS leaves a CPU that Linux
+# does not know spinning after S3, with QEMU's lock.
 
 load lib.bash
 
