@@ -50,6 +50,7 @@ rescan() {
 	note "$times recoveries: $(stamp_counts "$DISK_NAME")"
 	[ "$(stamp_count "$DISK_NAME" failed_reads)" -eq 0 ]
 	[ "$(stamp_count "$DISK_NAME" failed_writes)" -eq 0 ]
+	[ "$(stamp_count "$DISK_NAME" unread)" -eq 0 ]
 }
 
 @test "power cut under load: errors at once, and the data is there afterwards" {
