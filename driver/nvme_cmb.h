@@ -89,9 +89,11 @@ struct nvme_cmb_window;
  * @enable: enable it again; 0 or an errno
  * @disable: leave it as it was found
  * @intact: do its registers read as they did?
+ * @ready: can it be accessed already? NULL for what always can
  * @flush: make what was written persist; 0 or -EIO. NULL for what does not persist
  *
- * All may be called where one may sleep, @intact and @flush also where one may not.
+ * All may be called where one may sleep, @intact, @ready and @flush also where one may
+ * not.
  */
 struct nvme_cmb_kind {
 	const char *name;
@@ -101,6 +103,7 @@ struct nvme_cmb_kind {
 	int (*enable)(const struct nvme_cmb_window *win);
 	void (*disable)(const struct nvme_cmb_window *win);
 	bool (*intact)(const struct nvme_cmb_window *win);
+	bool (*ready)(const struct nvme_cmb_window *win);
 	int (*flush)(const struct nvme_cmb_window *win);
 };
 

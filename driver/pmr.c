@@ -93,8 +93,13 @@ static bool nvme_cmb_pmr_intact(const struct nvme_cmb_window *win)
 	void __iomem *regs = win->ctrl->regs;
 
 	return readl(regs + NVME_REG_PMRCAP) == win->pmrcap &&
-	       readl(regs + NVME_REG_PMRCTL) == NVME_CMB_PMRCTL_EN &&
-	       !(readl(regs + NVME_REG_PMRSTS) & NVME_CMB_PMRSTS_NRDY);
+	       readl(regs + NVME_REG_PMRCTL) == NVME_CMB_PMRCTL_EN;
+}
+
+static bool nvme_cmb_pmr_ready(const struct nvme_cmb_window *win)
+{
+	return !(readl(win->ctrl->regs + NVME_REG_PMRSTS) &
+		 NVME_CMB_PMRSTS_NRDY);
 }
 
 /*
@@ -129,5 +134,6 @@ const struct nvme_cmb_kind nvme_cmb_kind_pmr = {
 	.enable		= nvme_cmb_pmr_enable,
 	.disable	= nvme_cmb_pmr_disable,
 	.intact		= nvme_cmb_pmr_intact,
+	.ready		= nvme_cmb_pmr_ready,
 	.flush		= nvme_cmb_pmr_flush,
 };

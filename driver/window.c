@@ -97,6 +97,14 @@ void nvme_cmb_window_unmap(struct nvme_cmb_window *win)
 		pci_release_region(win->ctrl->pdev, win->geo.bir);
 }
 
+static bool nvme_cmb_window_same(const struct nvme_cmb_window *win)
+{
+	const struct nvme_cmb_ctrl *ctrl = win->ctrl;
+
+	return lo_hi_readq(ctrl->regs + NVME_REG_CAP) == ctrl->cap &&
+	       win->kind->intact(win) && nvme_cmb_ctrl_alive(ctrl);
+}
+
 /**
  * nvme_cmb_window_flush - flush between two sights of the controller
  * @win: the window, of a kind that flushes
@@ -112,7 +120,8 @@ int nvme_cmb_window_flush(const struct nvme_cmb_window *win)
 {
 	int ret;
 
-	if (!nvme_cmb_window_intact(win))
+	/* Whether it is ready, the flush itself finds out. */
+	if (!nvme_cmb_window_same(win))
 		return -EIO;
 	ret = win->kind->flush(win);
 	if (!nvme_cmb_ctrl_alive(win->ctrl))
@@ -149,12 +158,10 @@ int nvme_cmb_window_restore(const struct nvme_cmb_window *win)
  * a reset that nobody told the driver of.
  *
  * Context: any.
- * Return: true if all registers read as they did at probe.
+ * Return: true if all registers read as they did at probe, and it can be accessed.
  */
 bool nvme_cmb_window_intact(const struct nvme_cmb_window *win)
 {
-	const struct nvme_cmb_ctrl *ctrl = win->ctrl;
-
-	return lo_hi_readq(ctrl->regs + NVME_REG_CAP) == ctrl->cap &&
-	       win->kind->intact(win) && nvme_cmb_ctrl_alive(ctrl);
+	return (!win->kind->ready || win->kind->ready(win)) &&
+	       nvme_cmb_window_same(win);
 }
