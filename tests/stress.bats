@@ -14,6 +14,7 @@ MIB=$((1 << 20))
 CPU=/sys/devices/system/cpu/cpu1/online
 
 setup_file() {
+	modprobe dm-mod
 	load_driver
 }
 
@@ -154,7 +155,8 @@ keep_discarding() { # REGION
 		pattern discard $MIB | dd of="/dev/$disk" oflag=seek_bytes \
 			conv=nocreat,fsync iflag=fullblock bs=64k \
 			seek=$(($1 * MIB)) status=none 2>/dev/null || continue
-		blkdiscard --offset $(($1 * MIB)) --length $MIB \
+		# which else wants the disk for itself, and so does who trims
+		blkdiscard --force --offset $(($1 * MIB)) --length $MIB \
 			"/dev/$disk" 2>/dev/null || continue
 		dd if="/dev/$disk" bs=64k count=16 iflag=direct,skip_bytes \
 			skip=$(($1 * MIB)) status=none 2>/dev/null \
@@ -168,6 +170,47 @@ keep_discarding() { # REGION
 		fi
 		pause
 	done
+}
+
+# A file is there when the free space around it was trimmed. What fails because the disk
+# has gone is no error, but other data is.
+keep_trimming() { # REGION MIB
+	local mnt=$BATS_TEST_TMPDIR/trimmed disk life said status
+	mkdir "$mnt"
+	while still_on; do
+		disk=$(current_disk)
+		life=$(life_of "$disk")
+		[ -n "$life" ] || continue
+		status=0
+		said=$({ dmsetup create trimmed --table \
+			"0 $(($2 * 2048)) linear /dev/$disk $(($1 * 2048))" &&
+			trim /dev/mapper/trimmed "$mnt"; } 2>&1) || status=$?
+		if [ $status -eq 0 ]; then
+			count fstrims
+		elif [ $status -eq 2 ] || [ "$(life_of "$disk")" = "$life" ]; then
+			found "fstrim: $status, $said"
+		else
+			count fstrim-broken-off
+		fi
+		! mountpoint -q "$mnt" || umount "$mnt"
+		# udev may be reading it
+		while [ -e /dev/mapper/trimmed ]; do
+			dmsetup remove --retry trimmed || true
+		done
+		pause
+	done
+}
+
+# trim DISK MOUNTPOINT: false if anything fails, and 2 if the file holds other data.
+trim() {
+	local trimmed
+	mkfs.ext4 -q "$1" && mount "$1" "$2" || return 1
+	pattern kept 1000000 >"$2/kept" && pattern lost 1000000 >"$2/lost" &&
+		sync --file-system "$2" && rm "$2/lost" && sync --file-system "$2" &&
+		trimmed=$(fstrim --verbose "$2") && umount "$2" && mount "$1" "$2" || return 1
+	[[ $trimmed =~ \(([0-9]+)\ bytes ]] && count bytes-trimmed "${BASH_REMATCH[1]}"
+	cat "$2/kept" >"$BATS_TEST_TMPDIR/kept" || return 1
+	cmp <(pattern kept 1000000) "$BATS_TEST_TMPDIR/kept" || return 2
 }
 
 # --- who disturbs them -------------------------------------------------------
@@ -231,7 +274,7 @@ keep_squeezing() {
 @test "what was written verifies, while all changes around it" {
 	local what pid seconds=60
 	local -a pids
-	local -a counts=(psync libaio io_uring dd discards rebinds
+	local -a counts=(psync libaio io_uring dd discards fstrims bytes-trimmed rebinds
 		fio-broken-off switches cpu-cycles squeezes)
 	[ -z "$FULL" ] || seconds=600
 	FUNCTION=$(controller)
@@ -241,6 +284,7 @@ keep_squeezing() {
 	start keep_verifying io_uring 32 4
 	start keep_writing 6
 	start keep_discarding 8
+	start keep_trimming 10 5
 	start keep_rebinding
 	start keep_switching
 	start keep_plugging
@@ -252,7 +296,7 @@ keep_squeezing() {
 	for what in "${counts[@]}"; do
 		note "$what: $(counted "$what")"
 	done
-	for what in psync libaio io_uring dd; do
+	for what in psync libaio io_uring dd fstrim; do
 		note "$what broken off by a disk that went: $(counted "$what-broken-off")"
 	done
 	note "bytes acknowledged to dd and found: $(counted bytes)"
