@@ -148,7 +148,7 @@ start_qemu() {
 		-name nvme_cmb -M "q35,sata=off" -accel "$accel" $cpu -smp 2 -m "$memory"
 		-nodefaults -display none -no-reboot
 		-kernel "$kernel/vmlinuz" -initrd initramfs.cpio
-		-append "console=ttyS0 no_timer_check tsc=reliable norandmaps $boot_cpus quiet loglevel=7 panic=-1 rdinit=/init $append"
+		-append "console=ttyS0 no_timer_check tsc=reliable norandmaps log_buf_len=1M $boot_cpus quiet loglevel=7 panic=-1 rdinit=/init $append"
 		-drive "if=virtio,format=raw,file=$disk,snapshot=on"
 		-drive "if=virtio,format=raw,file=$kernel/modules.img,snapshot=on"
 		-serial file:console.log
@@ -191,8 +191,21 @@ run_command() {
 	qemu_pid=
 	[[ -s status ]] || give_up 'the guest died before the command ended'
 	status=$(tr -d '\r' <status)
-	((status == 0)) || [[ $interactive ]] || echo "The guest's kernel log is in $(keep_log)." >&2
+	if [[ ! $interactive ]]; then
+		((status)) || no_splat || status=1
+		((status == 0)) || echo "The guest's kernel log is in $(keep_log)." >&2
+	fi
 	exit "$status"
+}
+
+# What the kernel said after the last such mark, until the guest had ended: pid1.sh sets
+# the first, when what the kernel thinks of the machine has been said, and a command that
+# reads the log itself another.
+no_splat() {
+	local log
+	[[ -e console.log ]] || return 0
+	log=$(awk '/lab: the log is read from here/ { text = "" } { text = text $0 "\n" } END { printf "%s", text }' console.log)
+	! grep -m 1 -A 30 -Ef "$checkout/qemu-configs/splats" <<<"$log" >&2
 }
 
 # The kernel's log is the first thing to look at, so it outlives the work directory
@@ -233,7 +246,7 @@ use_kernel "$want_kernel"
 work=$(mktemp -d)
 trap clean_up EXIT
 trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'no_splat && exit 143; exit 1' TERM
 cd "$work"
 choose_accelerator
 [[ ! $accelerator ]] || exit 0

@@ -47,12 +47,19 @@ under_load() {
 	done
 }
 
+# guest_ends: with a status, which also tells of a splat in the kernel's log.
+guest_ends() {
+	status=0
+	wait "$guest" || status=$?
+	guest=
+}
+
 # cut_power: boot.sh, told to end, kills QEMU with SIGKILL.
 cut_power() {
 	sleep "$((RANDOM % 3)).$((RANDOM % 1000))"
 	kill "$guest"
-	wait "$guest" || true
-	guest=
+	guest_ends
+	((status == 143)) || give_up "boot.sh, told to end, did so with $status"
 }
 
 give_up() { # REASON
@@ -92,9 +99,9 @@ for ((cycle = 0; cycle <= cycles; cycle++)); do
 		cut_power
 		blocks=$(last blocks) files=$(last files)
 	else
-		wait "$guest" || true
-		guest=
+		guest_ends
 		report "$cycle"
+		((status == 0)) || give_up "boot.sh ended with $status"
 	fi
 done
 echo "# $cycles power cuts, seed $seed: $blocks_checked blocks and $files_checked files verified, $lost lost"

@@ -17,6 +17,7 @@ mount -t tmpfs tmp /tmp
 mount -t debugfs debugfs /sys/kernel/debug
 mount -t tracefs tracefs /sys/kernel/tracing
 ln -sfT /proc/self/fd /dev/fd
+echo "lab: the log is read from here" >/dev/kmsg
 echo nvme-cmb >/proc/sys/kernel/hostname
 
 # boot.sh has Linux boot on one CPU
