@@ -188,7 +188,7 @@ disk_of() {
 
 # qmp COMMAND [ARGUMENTS]: of the QEMU that this guest runs in. Its answer.
 qmp() {
-	local answer id=$RANDOM
+	local answer id=$((RANDOM + 1))
 	exec 7<>/dev/virtio-ports/qmp
 	# The first command of a connection has to be this one; later it is refused,
 	# which does no harm.
