@@ -215,13 +215,6 @@ pattern() {
 	seq "$from" $((from + $2)) | head -c "$2"
 }
 
-# checksum FILE [SKIP [COUNT]]: of COUNT bytes after the first SKIP, past caches.
-checksum() {
-	local skip=${2:-0}
-	dd if="$1" bs=1M iflag=skip_bytes,count_bytes,direct skip="$skip" \
-		${3:+count="$3"} status=none | sha256sum
-}
-
 # fails COMMAND...: it must, and what it said is shown.
 fails() {
 	! "$@" 2>&1
