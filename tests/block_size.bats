@@ -41,7 +41,7 @@ setup_file() {
 }
 
 @test "mkfs.ext4 and mount on them" {
-	file_system_round_trip ext4 "$DISK" 4
+	file_system_round_trip ext4 "$DISK" 4M
 	unload_driver
 }
 

@@ -135,5 +135,5 @@ rescan() {
 }
 
 @test "mkfs.ext4 and mount, as a user would type it" {
-	file_system_round_trip ext4 "$DISK" 4
+	file_system_round_trip ext4 "$DISK" 4M
 }

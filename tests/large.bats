@@ -22,14 +22,14 @@ setup_file() {
 }
 
 @test "ext4: made, filled, checked, mounted again, the same" {
-	file_system_round_trip ext4 "$DISK" "$MIB"
+	file_system_round_trip ext4 "$DISK" "${MIB}M"
 }
 
 @test "xfs: made, filled, checked, mounted again, the same" {
-	file_system_round_trip xfs "$DISK" "$MIB"
+	file_system_round_trip xfs "$DISK" "${MIB}M"
 }
 
 @test "btrfs: made, filled, checked, mounted again, the same" {
 	[ "$KERNEL" != 6.12-debug ] || skip "built without btrfs"
-	file_system_round_trip btrfs "$DISK" "$MIB"
+	file_system_round_trip btrfs "$DISK" "${MIB}M"
 }

@@ -278,14 +278,15 @@ fio_verify() {
 		{ cat "$BATS_TEST_TMPDIR/out"; return 1; }
 }
 
-# file_system_round_trip TYPE DISK MIB: MIB of data in it outlive an unmount.
+# file_system_round_trip TYPE DISK SIZE: so much data in it, as in 4M, outlives an unmount.
 file_system_round_trip() {
-	local mnt=$BATS_TEST_TMPDIR/mnt sum
+	local mnt=$BATS_TEST_TMPDIR/mnt size sum
+	size=$(numfmt --from=iec "$3")
 	mkdir -p "$mnt"
 	"mkfs.$1" "$2" >"$BATS_TEST_TMPDIR/out" 2>&1 ||
 		{ cat "$BATS_TEST_TMPDIR/out"; return 1; }
 	mount -t "$1" "$2" "$mnt"
-	pattern "$1" $(($3 * 1048576)) >"$mnt/file"
+	pattern "$1" "$size" >"$mnt/file"
 	sum=$(sha256sum <"$mnt/file")
 	umount "$mnt"
 	case $1 in
@@ -296,7 +297,7 @@ file_system_round_trip() {
 		{ cat "$BATS_TEST_TMPDIR/out"; return 1; }
 	mount -t "$1" "$2" "$mnt"
 	[ "$(sha256sum <"$mnt/file")" = "$sum" ]
-	[ "$(stat -c %s "$mnt/file")" -eq $(($3 * 1048576)) ]
+	[ "$(stat -c %s "$mnt/file")" -eq "$size" ]
 	umount "$mnt"
 	wipefs --quiet --all "$2"
 }

@@ -53,5 +53,5 @@ pmr() {
 
 @test "a file system on it is as it was left" {
 	ends_hold_data "$DISK"
-	file_system_round_trip ext4 "$DISK" 4
+	file_system_round_trip ext4 "$DISK" 4M
 }

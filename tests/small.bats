@@ -22,5 +22,5 @@ load lib.bash
 }
 
 @test "a file system fits" {
-	file_system_round_trip ext4 "$DISK" 0
+	file_system_round_trip ext4 "$DISK" 300K
 }
