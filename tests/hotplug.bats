@@ -17,16 +17,6 @@ setup_file() {
 	load_driver
 }
 
-unplug() {
-	qmp device_del '{"id": "nvme0"}' >/dev/null
-	wait_for "the controller to go" no_controller
-	wait_for "QEMU to let it go" forgotten
-}
-
-forgotten() {
-	! qmp qom-list '{"path": "/machine/peripheral"}' | grep -q nvme0
-}
-
 @test "unplugged under load: errors, and not one wrong byte" {
 	local i times failed=0 verified=0
 	times=$(in_full 40 12)
@@ -114,7 +104,8 @@ outlived() {
 @test "an opener outlives the disk, and finds it empty" {
 	exec 9<>"$DISK"
 	unplug
-	[ "$(head -c 1 <&9 | wc -c)" -eq 0 ]
+	head -c 1 <&9 >"$BATS_TEST_TMPDIR/read"
+	[ ! -s "$BATS_TEST_TMPDIR/read" ]
 	fails dd if=/dev/zero bs=4k count=1 conv=fsync,notrunc status=none >&9
 	exec 9>&-
 	plug

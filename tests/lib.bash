@@ -383,25 +383,46 @@ inject() {
 		"{\"command-line\": \"pcie_aer_inject_error root_port0 $1\"}"
 }
 
-# plug_in: the controller of the -root-port topologies, anew.
+# unplug: the controller of the -root-port topologies, until QEMU has forgotten it.
+unplug() {
+	qmp device_del '{"id": "nvme0"}' >/dev/null
+	wait_for "the controller to go" no_controller
+	wait_for "QEMU to let it go" forgotten
+}
+
+forgotten() {
+	local devices
+	devices=$(qmp qom-list '{"path": "/machine/peripheral"}') &&
+		[[ $devices != *'"nvme0"'* ]]
+}
+
+# plug_in: the same, anew. QEMU lets go of a PMR's memory some time after it has forgotten
+# the device, and nothing else tells when.
 plug_in() {
+	wait_for "QEMU to plug it in" device_add
+}
+
+device_add() {
 	local memory='"cmb_size_mb": 16'
 	[ "$KIND" = cmb ] || memory='"pmrdev": "pmr0"'
 	qmp device_add "{\"driver\": \"nvme\", \"id\": \"nvme0\", \"serial\": \"again\",
 		\"bus\": \"root_port0\", \"drive\": \"disk0\", $memory}" >/dev/null
 }
 
-# plug: the same, until its disk is there.
+# plug: and until its disk is there.
 plug() {
 	plug_in
 	disk_came "$DISK"
 }
 
 # came_back: of the disk under test, what is to be there: nothing in a CMB, which is a new
-# one, and in a PMR what tests have left.
+# one, and in a PMR something that tests have left.
 came_back() {
+	local size=16777216
 	case $KIND in
-	cmb)	cmp -n 16777216 "$DISK" /dev/zero ;;
-	pmr)	fails cmp -n 16777216 "$DISK" /dev/zero ;;
+	cmb)	cmp -n $size "$DISK" /dev/zero ;;
+	pmr)	dd if="$DISK" of="$BATS_TEST_TMPDIR/left" bs=1M iflag=direct status=none
+		[ "$(stat -c %s "$BATS_TEST_TMPDIR/left")" -eq $size ]
+		fails cmp -n $size "$BATS_TEST_TMPDIR/left" /dev/zero ;;
 	esac
 }

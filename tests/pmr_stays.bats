@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What a PMR outlives while QEMU runs; for the end of QEMU there is power_cut.t, for
-# that of the guest reboot.t.
+# that of the guest reboot.t, and for its sleep suspend.t.
 #
 # config: pmr-root-port
 # qemu: -smp 1
 #
 # With one CPU, because QEMU 7.2 may crash where one CPU switches decoders while another
-# one accesses a device. QEMU itself has no more, because SeaBIOS leaves a CPU that Linux
-# does not know spinning after S3, with QEMU's lock.
+# one accesses a device.
 
 load lib.bash
 
@@ -28,10 +27,6 @@ fill() {
 intact() {
 	blockdev --flushbufs "$DISK"
 	cmp -n $SIZE <(pattern "$1" $SIZE) "$DISK"
-}
-
-is_away() {
-	[ ! -e "$SYS_PCI/devices/$1" ]
 }
 
 @test "a reset of the function" {
@@ -60,20 +55,10 @@ is_away() {
 	local function
 	function=$(controller)
 	fill "before unplug"
-	qmp device_del '{"id": "nvme0"}'
-	wait_for "the controller to be unplugged" is_away "$function"
-	# QEMU has let go of the memory when it can be had anew
-	wait_for "QEMU to plug it in" plug_in
-	wait_for "the controller to be there" test -e "$SYS_PCI/devices/$function"
+	unplug
+	plug_in
 	wait_for "a driver to have it" test -e "$SYS_PCI/devices/$function/driver"
 	bind nvme_cmb "$function"
 	settle
 	intact "before unplug"
-}
-
-@test "S3, in which the controller has no power" {
-	fill "before S3"
-	rtcwake --mode mem --seconds 3
-	intact "before S3"
-	logged "PM: suspend entry (deep)"
 }
