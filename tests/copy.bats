@@ -20,10 +20,10 @@ width() { # ROUTINE
 }
 
 @test "a routine that does not exist refuses to load" {
-	local name
+	local name times=0
 	for name in "" x loops movsb LOOP "loop movsq"; do
 		fails modprobe nvme_cmb copy="$name"
-		logged "invalid for parameter \`copy'"
+		logged_times $((++times)) "invalid for parameter \`copy'"
 		[ ! -e /sys/module/nvme_cmb ]
 	done
 }
