@@ -19,8 +19,7 @@ ROUNDS=4
 [ -z "${FULL-}" ] || ROUNDS=12
 
 setup_file() {
-	modprobe dm-log-writes || skip "the kernel has no dm-log-writes"
-	modprobe loop
+	modprobe -a dm-log-writes loop
 	load_driver
 	# udev looks at every state of a disk that nobody has locked
 	exec 9<"$DISK"

@@ -30,6 +30,12 @@ if [ "$way" ]; then
 fi
 case $way in
 '')
+	# which no reset clears
+	if [ -e /booted ]; then
+		echo "the PMR has nothing of what was written before the reset"
+		exit 1
+	fi
+	touch /booted
 	next system_reset
 	qmp system_reset >/dev/null
 	sleep 60

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Sleep: suspend_guest.bats in a guest, and who wakes it. A guest asleep cannot do
+# Sleep: suspend_guest in a guest, and who wakes it. A guest asleep cannot do
 # that itself: QEMU's RTC does not reach one in s2idle, and none may oversleep for an
 # alarm that rang while it was still going to bed.
 set -euo pipefail
@@ -12,7 +12,7 @@ wakers=()
 : >"$work/suspends"
 
 clean_up() {
-	kill "${wakers[@]}"
+	kill "${wakers[@]}" || true
 	rm -r "$work"
 }
 
