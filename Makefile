@@ -11,17 +11,17 @@ kernels := 6.1 6.12 sid
 debug_kernels := 6.12-debug 6.12-rt
 configs := $(sort $(patsubst qemu-configs/%.cfg,%,$(wildcard qemu-configs/*.cfg)))
 
-# Empty in the environment is as good as absent
-CONFIG := $(or $(CONFIG),cmb)
-V      := $(filter-out 0,$(V))
+# Empty is as good as absent
+override CONFIG := $(or $(CONFIG),cmb)
+override V      := $(filter-out 0,$(V))
 export QEMU V
 
 ifneq ($(KERNEL),)
-ifeq ($(filter $(kernels) $(debug_kernels),$(KERNEL)),)
+ifneq ($(words $(KERNEL)) $(filter $(kernels) $(debug_kernels),$(KERNEL)),1 $(KERNEL))
 $(error no kernel '$(KERNEL)': KERNEL is one of $(kernels) $(debug_kernels))
 endif
 endif
-ifeq ($(filter $(configs),$(CONFIG)),)
+ifneq ($(words $(CONFIG)) $(filter $(configs),$(CONFIG)),1 $(CONFIG))
 $(error no topology '$(CONFIG)': CONFIG is one of $(configs))
 endif
 
@@ -47,7 +47,7 @@ define check
 	@bash -c '. qemu-configs/lib.sh && need prove'
 	@$(foreach k,$1,$(debian) module $k &&) $(boot) --accelerator
 	@status=0; for KERNEL in $1; do \
-		export KERNEL QUIET=1; echo "Kernel $$KERNEL"; \
+		export KERNEL QUIET=1; unset IMAGES; echo "Kernel $$KERNEL"; \
 		prove --failures --comments -j3 --exec tests/run $2 || status=1; \
 	done; exit $$status
 endef
@@ -67,7 +67,8 @@ $(KDIR)/Makefile:
 modules_install: ## install it there
 	$(MAKE) -C $(KDIR) M=$(CURDIR) $(addprefix V=,$(V)) modules_install
 
-install: modules modules_install ## build and install it
+install: modules ## build and install it
+	@$(MAKE) modules_install
 
 run: ## boot a guest and use its CMB as a disk: the main job
 	@$(debian) module $(kernel)
@@ -83,11 +84,11 @@ check: ## run the tests in guests of all three kernels
 check-debug: ## run them where the kernel watches every step, and on PREEMPT_RT
 	$(call check,$(debug_kernels),$$(tests/run --list $(tests)))
 
-check-debug-quick: ## run a few of them, on the kernel that watches
-	$(call check,$(firstword $(debug_kernels)),$(quick))
+check-debug-quick: ## run a few of them, on the kernel that watches, whatever KERNEL is
+	$(call check,6.12-debug,$(quick))
 
 # The watching kernel, too: some files are for it alone
-lint: ## check the style of all code, with the compiler, sparse, checkpatch, shellcheck
+lint: ## check the code, with the compiler, sparse, checkpatch, shellcheck
 	@qemu-configs/lint.sh $(or $(KERNEL),$(kernels) $(firstword $(debug_kernels)))
 
 bench: ## measure nvme_cmb beside its peers, with table, plots and page in build/bench/
