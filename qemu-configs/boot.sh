@@ -237,6 +237,7 @@ parse_options "$@"
 qemu=${QEMU:-qemu-system-x86_64} qemu_pid='' tty=''
 config=$(realpath "$config")
 [[ $qemu != */* || -x $qemu ]] || die "no QEMU in $qemu"
+[[ $qemu != */* ]] || qemu=$(realpath "$qemu")
 images=${IMAGES:+$(realpath "$IMAGES")}
 [[ ! $images || -w $images/. ]] || die "IMAGES=$IMAGES is no directory to write to"
 need "$qemu"
