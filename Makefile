@@ -111,7 +111,8 @@ clean-cache: ## remove the kernels and disks that the lab keeps outside the chec
 help: ## list the targets
 	@sed -En 's/^([a-z_-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 	@echo
-	@echo 'Variables: KERNEL=6.1|6.12|sid|6.12-debug|6.12-rt (run, shell, bench: 6.12; check: the first three, lint: four),'
+	@echo 'Variables: KERNEL=6.1|6.12|sid|6.12-debug|6.12-rt (run, shell: 6.12; bench: the same, and none that watches'
+	@echo '           or preempts; check: the first three; lint: the first four),'
 	@echo '           CONFIG=$(subst $() ,|,$(configs)),'
 	@echo '           IMAGES=directory that keeps the contents of disks and of a PMR from run to run,'
 	@echo '           QEMU=path of another QEMU, V=1 for all output, FULL=1 for more of each test, in all topologies'

@@ -66,6 +66,8 @@ host_meta() {
 }
 
 parse_options "$@"
+[[ $want_kernel == 6.1 || $want_kernel == 6.12 || $want_kernel == sid ]] ||
+	die "kernel '$want_kernel' is none to measure: choose 6.1, 6.12 or sid"
 qemu=${QEMU:-qemu-system-x86_64}
 [[ $qemu != */* || -x $qemu ]] || die "no QEMU in $qemu"
 need jq gnuplot "$qemu"
