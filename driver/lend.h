@@ -14,7 +14,7 @@ struct nvme_cmb_window;
  * struct nvme_cmb_loan - a PMR that is lent to libnvdimm
  * @adev: what nvme_cmb_pmem binds to; its parent is the PCI function
  * @res: where the PMR lies
- * @win: the PMR, enabled but not mapped
+ * @win: the PMR, enabled but not mapped, so that only its registers are in reach
  * @flush: makes persist what was written; 0 or -EIO
  */
 struct nvme_cmb_loan {

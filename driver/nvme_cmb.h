@@ -120,9 +120,11 @@ extern const struct nvme_cmb_kind nvme_cmb_kind_pmr;
  * @found_enabled: a PMR that was enabled before, and is to be left so
  * @read_only: nothing that is written would stay
  * @write_cache: what is written needs a flush to persist
+ * @lendable: others may map it, and have it flushed without a mapping here
  * @geo: where it lies
  * @bar: mapping of BAR @geo.bir
- * @base: its first byte in that mapping
+ * @base: its first byte in that mapping; NULL, as are @bar and both routines, if it is
+ *	lent
  * @read: the routine that copies out of it
  * @write: the routine that copies into it
  * @read_ps: measured cost of a read access by @read, in picoseconds
@@ -139,6 +141,7 @@ struct nvme_cmb_window {
 	bool found_enabled;
 	bool read_only;
 	bool write_cache;
+	bool lendable;
 	struct nvme_cmb_geometry geo;
 	void __iomem *bar;
 	void __iomem *base;

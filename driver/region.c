@@ -76,8 +76,10 @@ static int nvme_cmb_region_add(struct nvme_cmb_region *region,
 	if (ret)
 		return ret;
 
-	/* What cannot be flushed is not what libnvdimm takes it for. */
-	if (options->pmem && win->write_cache && !win->read_only)
+	if (options->pmem && kind->memory && !win->lendable)
+		pci_warn(ctrl->pdev, "PMR stays a disk: libnvdimm wants to write to it, and reads of PMRSTS to flush it\n");
+
+	if (options->pmem && win->lendable)
 		ret = nvme_cmb_region_lend(region);
 	else
 		ret = nvme_cmb_region_add_disk(region, options, first);

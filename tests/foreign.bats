@@ -274,6 +274,24 @@ declines_pmr() {
 	unfake
 }
 
+@test "a PMR that libnvdimm could not flush, or write to, stays a disk" {
+	local lie times=0
+	rmmod nvme_cmb
+	modprobe nvme_cmb pmem=1
+	unbind "$(controller)"
+	for lie in $PMRCAP=0x01000498 $PMRCAP=0x01000098 $PMRSTS=0x400; do
+		fake_pmr "$lie"
+		try_bind
+		logged_times $((++times)) "PMR stays a disk"
+		dd if=/dev/nvme_pmr0 of=/dev/null bs=4k count=1 iflag=direct status=none
+		unbind "$(controller)"
+	done
+	unfake
+	rmmod nvme_cmb
+	modprobe nvme_cmb
+	unbind "$(controller)"
+}
+
 @test "a flush that PMRSTS calls failed is an error" {
 	fake_pmr
 	try_bind
