@@ -247,10 +247,10 @@ static int nvme_cmb_snapshot(const struct nvme_cmb_window *win, void *buf,
 	for (i = 0; i < NVME_CMB_TRIES; i++) {
 		start_ns = ktime_get_ns();
 		if (!nvme_cmb_ctrl_alive(win->ctrl))
-			return -ENODEV;
+			return -EIO;
 		nvme_cmb_loop_read(buf, win->base, len);
 		if (!nvme_cmb_ctrl_alive(win->ctrl))
-			return -ENODEV;
+			return -EIO;
 		if (nvme_cmb_is_fresh(start_ns, ktime_get_ns()))
 			return 0;
 		cond_resched();
@@ -302,8 +302,8 @@ nvme_cmb_cheapest(const struct nvme_cmb_window *win,
  * was there.
  *
  * Context: may sleep. Nobody else may use the window.
- * Return: 0, -ENOMEM, -ENODEV if the controller stopped answering, or -ETIMEDOUT if it
- * is too slow for its answers to tell anything.
+ * Return: 0, -ENOMEM, -EIO if the controller stopped answering, or -ETIMEDOUT if it is
+ * too slow for its answers to tell anything.
  */
 int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 			 const struct nvme_cmb_routine *only)
@@ -337,7 +337,7 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 	win->write = nvme_cmb_cheapest(win, only, true, buf, len,
 				       &win->write_ps);
 	if (!nvme_cmb_ctrl_alive(win->ctrl))
-		ret = -ENODEV;
+		ret = -EIO;
 
 	worst_ns = max(win->read_ps, win->write_ps) / 1000 + 1;
 	/* With an access half as wide it takes twice as long, which will do. */

@@ -260,7 +260,7 @@ static void nvme_cmb_copy_is_not_chosen_when_dead(struct kunit *test)
 	struct nvme_cmb_copy_test *t = test->priv;
 
 	t->ctrl.vs = 0;
-	KUNIT_EXPECT_EQ(test, -ENODEV,
+	KUNIT_EXPECT_EQ(test, -EIO,
 			nvme_cmb_copy_choose_in(test, test->param_value));
 }
 
