@@ -299,7 +299,7 @@ nvme_cmb_cheapest(const struct nvme_cmb_window *win,
  *
  * Which is best depends on the machine, and for an emulator on its version: of
  * two QEMUs each had the other's worst. What is written while measuring is what
- * was there.
+ * was there, and nothing is written to a window that is read-only.
  *
  * Context: may sleep. Nobody else may use the window.
  * Return: 0, -ENOMEM, -EIO if the controller stopped answering, or -ETIMEDOUT if it is
@@ -334,8 +334,12 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 	ret = nvme_cmb_snapshot(win, buf, len);
 	if (ret)
 		goto out_free_buf;
-	win->write = nvme_cmb_cheapest(win, only, true, buf, len,
-				       &win->write_ps);
+	/* A write is what a memory that has to be rescued may not survive. */
+	if (win->read_only)
+		win->write = win->read;
+	else
+		win->write = nvme_cmb_cheapest(win, only, true, buf, len,
+					       &win->write_ps);
 	if (!nvme_cmb_ctrl_alive(win->ctrl))
 		ret = -EIO;
 

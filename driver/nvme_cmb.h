@@ -128,7 +128,7 @@ extern const struct nvme_cmb_kind nvme_cmb_kind_pmr;
  * @read: the routine that copies out of it
  * @write: the routine that copies into it
  * @read_ps: measured cost of a read access by @read, in picoseconds
- * @write_ps: the same of a write access by @write
+ * @write_ps: the same of a write access by @write; 0 if the window is read-only
  * @stretch: bytes to move between two sights of the controller, and two
  *	scheduling points
  */

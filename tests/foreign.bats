@@ -244,6 +244,7 @@ declines_pmr() {
 		settle
 		log_since_mark | grep "read-only: PMRSTS.HSTS.*$(printf 0x%08x $pmrsts)"
 		[ "$(blockdev --getro /dev/nvme_pmr0)" -eq 1 ]
+		[ "$(cat /sys/block/nvme_pmr0/pmr/write_access_ps)" -eq 0 ]
 		cmp -n 4096 <(pattern "first of /dev/nvme_pmr0" 4096) \
 			/dev/nvme_pmr0
 		fails dd if=/dev/zero of=/dev/nvme_pmr0 bs=4k count=1 \
