@@ -177,13 +177,17 @@ static void nvme_cmb_accounting_switch(struct nvme_cmb_account *account,
 				       bool on)
 {
 	mutex_lock(&account->mutex);
-	if (on && !account->on) {
+	if (on && !account->on)
 		static_branch_inc(&nvme_cmb_accounting);
-	} else if (!on && account->on) {
+	else if (!on && account->on)
 		static_branch_dec(&nvme_cmb_accounting);
-		memset(account->of, 0, sizeof(account->of));
-	}
+
+	/* A request that began before may end after this: it counts no more. */
+	spin_lock(&account->lock);
 	account->on = on;
+	if (!on)
+		memset(account->of, 0, sizeof(account->of));
+	spin_unlock(&account->lock);
 	mutex_unlock(&account->mutex);
 }
 
@@ -235,13 +239,14 @@ void nvme_cmb_account_end(struct nvme_cmb_disk *disk, enum req_op req_op,
 	trace_nvme_cmb_transfer(disk->gd, op, (u64)sector << SECTOR_SHIFT, len,
 				accesses, ns, op == NVME_CMB_READ ?
 				win->read->name : win->write->name);
-	if (!account->on)
-		return;
 	spin_lock(&account->lock);
-	account->of[op].requests++;
-	account->of[op].bytes += len;
-	account->of[op].accesses += accesses;
-	account->of[op].latency[min(ilog2(ns | 1), NVME_CMB_LATENCIES - 1)]++;
+	if (account->on) {
+		account->of[op].requests++;
+		account->of[op].bytes += len;
+		account->of[op].accesses += accesses;
+		account->of[op].latency[min(ilog2(ns | 1),
+					    NVME_CMB_LATENCIES - 1)]++;
+	}
 	spin_unlock(&account->lock);
 }
 

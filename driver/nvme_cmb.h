@@ -210,15 +210,15 @@ enum nvme_cmb_op {
  * struct nvme_cmb_account - what the requests of a disk cost
  * @mutex: serialises switching it on and off
  * @dir: its directory in debugfs
+ * @lock: serialises those who write the next two
  * @on: whether @of is kept
- * @lock: serialises those who write @of
  * @of: by operation; read without a lock
  */
 struct nvme_cmb_account {
 	struct mutex mutex;	/* one switch at a time */
 	struct dentry *dir;
-	bool on;
 	spinlock_t lock;	/* of what follows */
+	bool on;
 	struct {
 		u64 requests;
 		u64 bytes;
