@@ -73,7 +73,7 @@ u64 nvme_cmb_ctrl_bar_len(const struct nvme_cmb_ctrl *ctrl, unsigned int bir)
  * @ctrl: the controller
  *
  * One read serves twice: PCI lets no read pass a posted write, so all that
- * was written to the CMB before has landed when it returns; and only a
+ * was written to its memory before has landed when it returns; and only a
  * controller that decodes its BARs answers with the VS seen at probe.
  *
  * Context: any.
@@ -81,6 +81,8 @@ u64 nvme_cmb_ctrl_bar_len(const struct nvme_cmb_ctrl *ctrl, unsigned int bir)
  */
 bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl)
 {
+	/* The CPU, too, has stores to send on, and loads to complete, first. */
+	mb();
 	return readl(ctrl->regs + NVME_REG_VS) == ctrl->vs;
 }
 
