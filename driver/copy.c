@@ -19,14 +19,6 @@
 
 #include "nvme_cmb.h"
 
-#ifdef CONFIG_64BIT
-#define nvme_cmb_raw_read	__raw_readq
-#define nvme_cmb_raw_write	__raw_writeq
-#else
-#define nvme_cmb_raw_read	__raw_readl
-#define nvme_cmb_raw_write	__raw_writel
-#endif
-
 #define NVME_CMB_MEASURE_LEN	(512 * NVME_CMB_ACCESS)
 #define NVME_CMB_MEASURE_ROUNDS	8
 #define NVME_CMB_STRETCH_NS	NSEC_PER_MSEC
@@ -34,7 +26,7 @@
 static void nvme_cmb_loop_read(void *to, const void __iomem *from, size_t len)
 {
 	for (; len; len -= NVME_CMB_ACCESS) {
-		put_unaligned(nvme_cmb_raw_read(from), (unsigned long *)to);
+		put_unaligned(__raw_readq(from), (u64 *)to);
 		to += NVME_CMB_ACCESS;
 		from += NVME_CMB_ACCESS;
 	}
@@ -43,8 +35,7 @@ static void nvme_cmb_loop_read(void *to, const void __iomem *from, size_t len)
 static void nvme_cmb_loop_write(void __iomem *to, const void *from, size_t len)
 {
 	for (; len; len -= NVME_CMB_ACCESS) {
-		nvme_cmb_raw_write(get_unaligned((const unsigned long *)from),
-				   to);
+		__raw_writeq(get_unaligned((const u64 *)from), to);
 		to += NVME_CMB_ACCESS;
 		from += NVME_CMB_ACCESS;
 	}
@@ -53,7 +44,7 @@ static void nvme_cmb_loop_write(void __iomem *to, const void *from, size_t len)
 static void nvme_cmb_loop_zero(void __iomem *to, size_t len)
 {
 	for (; len; len -= NVME_CMB_ACCESS) {
-		nvme_cmb_raw_write(0, to);
+		__raw_writeq(0, to);
 		to += NVME_CMB_ACCESS;
 	}
 }
@@ -72,8 +63,7 @@ static void nvme_cmb_unrolled_read(void *to, const void __iomem *from,
 	for (; len >= NVME_CMB_TURN; len -= NVME_CMB_TURN) {
 #pragma GCC unroll 8
 		for (i = 0; i < NVME_CMB_TURN; i += NVME_CMB_ACCESS)
-			put_unaligned(nvme_cmb_raw_read(from + i),
-				      (unsigned long *)(to + i));
+			put_unaligned(__raw_readq(from + i), (u64 *)(to + i));
 		to += NVME_CMB_TURN;
 		from += NVME_CMB_TURN;
 	}
@@ -88,8 +78,8 @@ static void nvme_cmb_unrolled_write(void __iomem *to, const void *from,
 	for (; len >= NVME_CMB_TURN; len -= NVME_CMB_TURN) {
 #pragma GCC unroll 8
 		for (i = 0; i < NVME_CMB_TURN; i += NVME_CMB_ACCESS)
-			nvme_cmb_raw_write(get_unaligned((const unsigned long *)
-							 (from + i)), to + i);
+			__raw_writeq(get_unaligned((const u64 *)(from + i)),
+				     to + i);
 		to += NVME_CMB_TURN;
 		from += NVME_CMB_TURN;
 	}
@@ -323,9 +313,9 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 	 * an access takes anything from 30 ns under TCG to 15 us under KVM in a
 	 * guest of KVM. The first may have to wait for a page of the emulator's.
 	 */
-	nvme_cmb_raw_read(win->base);
+	__raw_readq(win->base);
 	start_ns = ktime_get_ns();
-	nvme_cmb_raw_read(win->base);
+	__raw_readq(win->base);
 	if (ktime_get_ns() - start_ns > NSEC_PER_USEC)
 		len /= 8;
 

@@ -162,8 +162,12 @@ int nvme_cmb_window_flush(const struct nvme_cmb_window *win);
 int nvme_cmb_window_restore(const struct nvme_cmb_window *win);
 bool nvme_cmb_window_intact(const struct nvme_cmb_window *win);
 
+#ifndef CONFIG_64BIT
+#error "nvme_cmb is for 64-bit kernels"
+#endif
+
 /* The widest access the CPU has; a trapped one costs the same at any width. */
-#define NVME_CMB_ACCESS		sizeof(unsigned long)
+#define NVME_CMB_ACCESS		sizeof(u64)
 
 /**
  * struct nvme_cmb_routine - one way of moving bytes
