@@ -42,8 +42,9 @@ static blk_status_t nvme_cmb_bio_serve(struct nvme_cmb_disk *disk,
 void nvme_cmb_submit_bio(struct bio *bio)
 {
 	struct nvme_cmb_disk *disk = bio->bi_bdev->bd_disk->private_data;
+	bool stat = blk_queue_io_stat(disk->gd->queue);
 	u64 start_ns = nvme_cmb_account_begin();
-	unsigned long start;
+	unsigned long start = 0;
 	u64 accesses = 0;
 
 	/* Nobody has held the bio against the limits: a discard may be of the whole disk. */
@@ -51,9 +52,11 @@ void nvme_cmb_submit_bio(struct bio *bio)
 	if (!bio)
 		return;
 
-	start = bio_start_io_acct(bio);
+	if (stat)
+		start = bio_start_io_acct(bio);
 	bio->bi_status = nvme_cmb_bio_serve(disk, bio, &accesses);
-	bio_end_io_acct(bio, start);
+	if (stat)
+		bio_end_io_acct(bio, start);
 	if (start_ns)
 		nvme_cmb_account_end(disk, bio->bi_iter.bi_size ? bio_op(bio) :
 				     REQ_OP_FLUSH, bio->bi_iter.bi_sector,

@@ -113,6 +113,17 @@ pmr_registers_are_shown() {
  path=$(cat /sys/block/"$DISK_NAME"/"$KIND"/copy_read)" $TRACING/trace
 }
 
+@test "queue/iostats switches the statistics that all disks have" {
+	local on before
+	settle
+	for on in 0 1; do
+		echo $on >"/sys/block/$DISK_NAME/queue/iostats"
+		before=$(served "$DISK_NAME")
+		dd if="$DISK" of=/dev/null bs=4k count=3 iflag=direct status=none
+		[ "$(served "$DISK_NAME")" -eq $((before + 3 * on)) ]
+	done
+}
+
 @test "the directory goes with the disk, also while accounts are kept" {
 	echo 1 >"$DEBUGFS/accounting"
 	unload_driver
