@@ -37,19 +37,6 @@ static void nvme_cmb_pmr_disable(const struct nvme_cmb_window *win)
 		writel(0, win->ctrl->regs + NVME_REG_PMRCTL);
 }
 
-static const char *nvme_cmb_pmr_find(struct nvme_cmb_window *win)
-{
-	const char *wrong = nvme_cmb_decode_pmr(win->pmrcap, &win->geo);
-	u64 bar_len;
-
-	if (wrong)
-		return wrong;
-	bar_len = nvme_cmb_ctrl_bar_len(win->ctrl, win->geo.bir);
-	if (!bar_len)
-		return "PMRCAP.BIR names no memory BAR";
-	return nvme_cmb_clamp(&win->geo, bar_len);
-}
-
 static int nvme_cmb_pmr_open(struct nvme_cmb_window *win)
 {
 	const struct nvme_cmb_ctrl *ctrl = win->ctrl;
@@ -59,7 +46,11 @@ static int nvme_cmb_pmr_open(struct nvme_cmb_window *win)
 	win->pmrcap = readl(ctrl->regs + NVME_REG_PMRCAP);
 	win->found_enabled = readl(ctrl->regs + NVME_REG_PMRCTL) &
 			     NVME_CMB_PMRCTL_EN;
-	wrong = nvme_cmb_pmr_find(win);
+	wrong = nvme_cmb_decode_pmr(win->pmrcap, &win->geo);
+	if (!wrong)
+		wrong = nvme_cmb_clamp(&win->geo,
+				       nvme_cmb_ctrl_bar_len(ctrl,
+							     win->geo.bir));
 	if (wrong)
 		goto out_decline;
 

@@ -131,7 +131,7 @@ const char *nvme_cmb_decode_pmrsts(u32 pmrsts, bool *read_only)
 
 /**
  * nvme_cmb_clamp - keep a geometry inside its BAR
- * @geo: as nvme_cmb_decode() left it; @geo->size may shrink
+ * @geo: as nvme_cmb_decode() or nvme_cmb_decode_pmr() left it; @geo->size may shrink
  * @bar_len: length of BAR @geo->bir, 0 if it is not a memory BAR
  *
  * The size may be larger than the BAR (1.4, 3.1.13): what does not fit is out
@@ -143,13 +143,13 @@ const char *nvme_cmb_decode_pmrsts(u32 pmrsts, bool *read_only)
 const char *nvme_cmb_clamp(struct nvme_cmb_geometry *geo, u64 bar_len)
 {
 	if (!bar_len)
-		return "CMBLOC.BIR names no memory BAR";
+		return "BIR names no memory BAR";
 	if (geo->offset >= bar_len)
-		return "CMBLOC.OFST lies beyond the BAR";
+		return "OFST lies beyond the BAR";
 
 	geo->size = min(geo->size, bar_len - geo->offset);
 	geo->size = round_down(geo->size, SZ_4K);
 	if (!geo->size)
-		return "less than 4 KiB of the CMB lies in the BAR";
+		return "less than 4 KiB of it lies in the BAR";
 	return NULL;
 }

@@ -145,10 +145,10 @@ declines_pmr() {
 	declines "CMBSZ.SZU is reserved" $CMBLOC=2 $CMBSZ=0x0000171d
 	declines "CMBLOC.BIR is reserved (CMBLOC 0x00000001," $CMBLOC=1 $CMBSZ=0x0000121d
 	declines "CMBLOC.BIR is reserved (CMBLOC 0x00000006," $CMBLOC=6 $CMBSZ=0x0000121d
-	declines "CMBLOC.BIR names no memory BAR" $CMBLOC=5 $CMBSZ=0x0000121d
+	declines "CMB declined: BIR names no memory BAR" $CMBLOC=5 $CMBSZ=0x0000121d
 	declines "CMBLOC.OFST lies on the registers in BAR 0" \
 		$CMBLOC=0x1000 $CMBSZ=0x0000101d
-	declines "CMBLOC.OFST lies beyond the BAR" \
+	declines "CMB declined: OFST lies beyond the BAR" \
 		$CMBLOC=0x10002 $CMBSZ=0x0000121d
 }
 
@@ -219,7 +219,7 @@ declines_pmr() {
 @test "a PMR whose registers make no sense is declined, and which is said" {
 	declines_pmr "PMRCAP.BIR is reserved (PMRCAP 0x01000818," $PMRCAP=0x01000818
 	declines_pmr "PMRCAP.BIR is reserved (PMRCAP 0x010008d8," $PMRCAP=0x010008d8
-	declines_pmr "PMRCAP.BIR names no memory BAR" $PMRCAP=0x010008b8
+	declines_pmr "BIR names no memory BAR" $PMRCAP=0x010008b8
 	declines_pmr "PMRCAP.PMRTU is reserved" $PMRCAP=0x01000a98
 }
 
