@@ -241,12 +241,12 @@ static int nvme_cmb_resume(struct device *device)
 }
 
 /*
- * An image of the system holds page caches and mounted file systems, but not what
- * is in the CMB.
+ * An image of the system holds page caches and mounted file systems, but not what is in
+ * the controller's memory, which has lost it by then, or changed since.
  */
 static int nvme_cmb_freeze(struct device *device)
 {
-	dev_err(device, "hibernation would lose what is in the CMB: unbind first\n");
+	dev_err(device, "an image for hibernation would lack what is in the controller's memory: unbind first\n");
 	return -EBUSY;
 }
 
