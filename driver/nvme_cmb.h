@@ -409,11 +409,15 @@ struct nvme_cmb_region {
 #define NVME_CMB_KINDS	2
 
 /*
- * Why requests wait: RESET, while someone resets the device, or has its power or takes
- * it down; RECOVERY, from a PCI error. Either may come, and end, in the middle of the
- * other.
+ * Why requests wait: RESET, while someone resets the device, or has its power; RECOVERY,
+ * from a PCI error; SHUTDOWN, for good. Each may come, and end, in the middle of another.
  */
-enum nvme_cmb_hold { NVME_CMB_HOLD_RESET, NVME_CMB_HOLD_RECOVERY };
+enum nvme_cmb_hold {
+	NVME_CMB_HOLD_RESET,
+	NVME_CMB_HOLD_RECOVERY,
+	NVME_CMB_HOLD_SHUTDOWN,
+	NVME_CMB_HOLDS
+};
 
 /**
  * struct nvme_cmb_regions - all memories of a controller

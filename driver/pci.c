@@ -191,8 +191,6 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
 	cancel_delayed_work_sync(&dev->give_up);
-	nvme_cmb_regions_release(&dev->regions, NVME_CMB_HOLD_RECOVERY);
-	nvme_cmb_regions_release(&dev->regions, NVME_CMB_HOLD_RESET);
 	nvme_cmb_regions_del(&dev->regions);
 	kfree(dev->saved);
 	pci_clear_master(pdev);
@@ -207,7 +205,7 @@ static void nvme_cmb_shutdown(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
-	nvme_cmb_regions_hold(&dev->regions, NVME_CMB_HOLD_RESET);
+	nvme_cmb_regions_hold(&dev->regions, NVME_CMB_HOLD_SHUTDOWN);
 	nvme_cmb_regions_close(&dev->regions);
 	nvme_cmb_ctrl_disable(&dev->ctrl);
 	pci_clear_master(pdev);

@@ -126,14 +126,20 @@ out_del_regions:
 
 /**
  * nvme_cmb_regions_del - undo nvme_cmb_regions_add()
- * @regions: the memories; requests do not wait
+ * @regions: the memories
+ *
+ * Requests that wait do so no longer: a recovery may have failed, a device have left in
+ * its sleep, or a shutdown not have got far yet.
  *
  * Context: may sleep.
  */
 void nvme_cmb_regions_del(struct nvme_cmb_regions *regions)
 {
+	unsigned int why;
 	int i;
 
+	for_each_set_bit(why, &regions->held, NVME_CMB_HOLDS)
+		nvme_cmb_regions_release(regions, why);
 	for (i = 0; i < NVME_CMB_KINDS; i++) {
 		struct nvme_cmb_region *region = &regions->of[i];
 
@@ -154,7 +160,7 @@ void nvme_cmb_regions_del(struct nvme_cmb_regions *regions)
  * @regions: the memories
  * @why: until that is over
  *
- * Requests that are held for two reasons wait for both to end. The driver core's lock
+ * Requests that are held for several reasons wait for all to end. The driver core's lock
  * on the device serialises all who hold; who releases may come at any time, but not
  * while they are being held for the same reason.
  *
@@ -195,7 +201,7 @@ void nvme_cmb_regions_release(struct nvme_cmb_regions *regions,
  * nvme_cmb_regions_restore - the device is back, they say
  * @regions: the memories, held unless a recovery has taken too long
  *
- * What is not what it was fails its requests.
+ * What is not what it was fails its requests. After a shutdown all stays closed.
  *
  * Context: may sleep.
  * Return: 0, or an errno if one of them is not what it was.
@@ -203,6 +209,9 @@ void nvme_cmb_regions_release(struct nvme_cmb_regions *regions,
 int nvme_cmb_regions_restore(struct nvme_cmb_regions *regions)
 {
 	int ret = 0, err, i;
+
+	if (test_bit(NVME_CMB_HOLD_SHUTDOWN, &regions->held))
+		return -ESHUTDOWN;
 
 	for (i = 0; i < NVME_CMB_KINDS; i++) {
 		struct nvme_cmb_region *region = &regions->of[i];
