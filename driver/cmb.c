@@ -15,9 +15,9 @@ static bool nvme_cmb_cmb_present(const struct nvme_cmb_ctrl *ctrl)
 }
 
 /*
- * CMBMSC outlives every reset of the controller, so what stands in it may be
- * from another age. QEMU acts on the write to the low half: the high half has
- * to be there by then.
+ * CMBMSC outlives every reset of the controller, though no loss of its power, so what
+ * stands in it may be from another age. QEMU acts on the write to the low half: the
+ * high half has to be there by then.
  */
 static void nvme_cmb_write_cmbmsc(const struct nvme_cmb_ctrl *ctrl, u64 cmbmsc)
 {
@@ -65,10 +65,10 @@ static int nvme_cmb_cmb_open(struct nvme_cmb_window *win)
 }
 
 /*
- * After a reset that nobody told the driver of, CMBMSC.CRE is clear, and so CMBLOC
- * and CMBSZ read as 0 (1.4, 3.1.12).
+ * Where CMBMSC.CRE is clear CMBLOC and CMBSZ read as 0 (1.4, 3.1.12): so does another
+ * device in this one's place, or this one when it was without power.
  */
-static bool nvme_cmb_cmb_intact(const struct nvme_cmb_window *win)
+static bool nvme_cmb_cmb_same(const struct nvme_cmb_window *win)
 {
 	void __iomem *regs = win->ctrl->regs;
 
@@ -82,5 +82,5 @@ const struct nvme_cmb_kind nvme_cmb_kind_cmb = {
 	.open		= nvme_cmb_cmb_open,
 	.enable		= nvme_cmb_cmb_enable,
 	.disable	= nvme_cmb_cmb_disable,
-	.intact		= nvme_cmb_cmb_intact,
+	.same		= nvme_cmb_cmb_same,
 };

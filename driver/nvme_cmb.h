@@ -88,12 +88,12 @@ struct nvme_cmb_window;
  *	if it makes no usable window
  * @enable: enable it again; 0 or an errno
  * @disable: leave it as it was found
- * @intact: do its registers read as they did?
- * @ready: can it be accessed already? NULL for what always can
+ * @same: do its registers read as they did?
+ * @accessible: is it ready to be read and written? NULL for what always is
  * @flush: make what was written persist; 0 or -EIO. NULL for what does not persist
  *
- * All may be called where one may sleep, @intact, @ready and @flush also where one may
- * not.
+ * All may be called where one may sleep, @same, @accessible and @flush also where one
+ * may not.
  */
 struct nvme_cmb_kind {
 	const char *name;
@@ -102,8 +102,8 @@ struct nvme_cmb_kind {
 	int (*open)(struct nvme_cmb_window *win);
 	int (*enable)(const struct nvme_cmb_window *win);
 	void (*disable)(const struct nvme_cmb_window *win);
-	bool (*intact)(const struct nvme_cmb_window *win);
-	bool (*ready)(const struct nvme_cmb_window *win);
+	bool (*same)(const struct nvme_cmb_window *win);
+	bool (*accessible)(const struct nvme_cmb_window *win);
 	int (*flush)(const struct nvme_cmb_window *win);
 };
 

@@ -81,7 +81,7 @@ out_decline:
 	return -ENODEV;
 }
 
-static bool nvme_cmb_pmr_intact(const struct nvme_cmb_window *win)
+static bool nvme_cmb_pmr_same(const struct nvme_cmb_window *win)
 {
 	void __iomem *regs = win->ctrl->regs;
 
@@ -89,7 +89,7 @@ static bool nvme_cmb_pmr_intact(const struct nvme_cmb_window *win)
 	       readl(regs + NVME_REG_PMRCTL) == NVME_CMB_PMRCTL_EN;
 }
 
-static bool nvme_cmb_pmr_ready(const struct nvme_cmb_window *win)
+static bool nvme_cmb_pmr_accessible(const struct nvme_cmb_window *win)
 {
 	return !(readl(win->ctrl->regs + NVME_REG_PMRSTS) &
 		 NVME_CMB_PMRSTS_NRDY);
@@ -126,7 +126,7 @@ const struct nvme_cmb_kind nvme_cmb_kind_pmr = {
 	.open		= nvme_cmb_pmr_open,
 	.enable		= nvme_cmb_pmr_enable,
 	.disable	= nvme_cmb_pmr_disable,
-	.intact		= nvme_cmb_pmr_intact,
-	.ready		= nvme_cmb_pmr_ready,
+	.same		= nvme_cmb_pmr_same,
+	.accessible	= nvme_cmb_pmr_accessible,
 	.flush		= nvme_cmb_pmr_flush,
 };

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A copy that is known to be one: between two sights of the controller.
+ *
+ *	sight		a read of VS that gives what it gave at probe
+ *	silence		a time in which the controller does not answer: what is
+ *			read meanwhile is invented, what is written is lost
+ *	fresh		of a sight: since then no silence of 5 ms can have begun
+ *			and ended
+ *	stretch		what is copied between two sights, in some millisecond
  */
 #include "nvme_cmb.h"
 
@@ -62,7 +69,7 @@ static bool nvme_cmb_see_again(struct nvme_cmb_disk *disk, u64 now_ns)
  * until a silence might be missed is for the copy, which else had to be done again.
  * Another CPU may have seen it after @now_ns.
  */
-static bool nvme_cmb_ready(struct nvme_cmb_disk *disk, u64 now_ns)
+static bool nvme_cmb_seen_lately(struct nvme_cmb_disk *disk, u64 now_ns)
 {
 	if (test_bit(NVME_CMB_GONE, &disk->state))
 		return false;
@@ -139,7 +146,7 @@ blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
 		size_t part = min(len, stretch);
 		u64 seen_ns;
 
-		if (!nvme_cmb_ready(disk, now_ns))
+		if (!nvme_cmb_seen_lately(disk, now_ns))
 			return BLK_STS_IOERR;
 		seen_ns = READ_ONCE(disk->seen_ns);
 		*accesses += nvme_cmb_copy(disk->win, op, &iter, pos, part);
@@ -168,10 +175,12 @@ blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
  * nvme_cmb_flush - make sure that what was written stays
  * @disk: the disk
  *
- * No cache stands before a CMB: there is nothing to do but to see it live. The flush of
- * a PMR may rightly take as long as the emulator's disk does, so that the time between
- * two sights tells nothing here: instead, no interrupt comes between the first and the
- * flush. It is one in any case, for it writes out the whole of the backend.
+ * No cache stands before a CMB: there is nothing to do but to see it live, for those on
+ * whose kernel a user may pretend that there is one. The flush of a PMR may rightly take
+ * as long as the emulator's disk does, so that the time between two sights tells nothing
+ * here: instead, no interrupt comes between them. Only who stops the whole CPU could
+ * still hide a silence, as an emulator's host may: just before the flush and once more
+ * after it.
  *
  * Context: may sleep, but only where a fault is to delay it.
  * Return: BLK_STS_OK or BLK_STS_IOERR.
@@ -183,7 +192,7 @@ blk_status_t nvme_cmb_flush(struct nvme_cmb_disk *disk)
 	bool flushed;
 
 	if (nvme_cmb_fault_strikes(&disk->fault, 0) ||
-	    !nvme_cmb_ready(disk, ktime_get_ns()))
+	    !nvme_cmb_seen_lately(disk, ktime_get_ns()))
 		return BLK_STS_IOERR;
 	if (!win->write_cache)
 		return BLK_STS_OK;

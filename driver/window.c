@@ -102,7 +102,7 @@ static bool nvme_cmb_window_same(const struct nvme_cmb_window *win)
 	const struct nvme_cmb_ctrl *ctrl = win->ctrl;
 
 	return lo_hi_readq(ctrl->regs + NVME_REG_CAP) == ctrl->cap &&
-	       win->kind->intact(win) && nvme_cmb_ctrl_alive(ctrl);
+	       win->kind->same(win) && nvme_cmb_ctrl_alive(ctrl);
 }
 
 /**
@@ -120,7 +120,7 @@ int nvme_cmb_window_flush(const struct nvme_cmb_window *win)
 {
 	int ret;
 
-	/* Whether it is ready, the flush itself finds out. */
+	/* Whether it is accessible, the flush itself finds out. */
 	if (!nvme_cmb_window_same(win))
 		return -EIO;
 	ret = win->kind->flush(win);
@@ -133,8 +133,8 @@ int nvme_cmb_window_flush(const struct nvme_cmb_window *win)
  * nvme_cmb_window_restore - enable the memory again after the controller was reset
  * @win: the window
  *
- * By the specification a reset of the function clears what enables it. QEMU's does
- * not, which is as good.
+ * A loss of power clears what enables it, and a reset of the function does for a PMR.
+ * QEMU's controller keeps it all, which is as good.
  *
  * Context: may sleep.
  * Return: 0, or an errno if this is not the window that was mapped.
@@ -162,6 +162,6 @@ int nvme_cmb_window_restore(const struct nvme_cmb_window *win)
  */
 bool nvme_cmb_window_intact(const struct nvme_cmb_window *win)
 {
-	return (!win->kind->ready || win->kind->ready(win)) &&
+	return (!win->kind->accessible || win->kind->accessible(win)) &&
 	       nvme_cmb_window_same(win);
 }
