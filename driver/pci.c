@@ -2,7 +2,6 @@
 /*
  * The PCI driver: binding to a controller, and letting it go.
  */
-#include <linux/dma-mapping.h>
 #include <linux/module.h>
 
 #include "nvme_cmb.h"
@@ -133,10 +132,6 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = pci_request_region(pdev, 0, KBUILD_MODNAME);
 	if (ret)
 		goto out_disable_device;
-
-	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
-	if (ret)
-		goto out_release_region;
 
 	ret = nvme_cmb_ctrl_map(&dev->ctrl, pdev);
 	if (ret)
