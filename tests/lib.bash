@@ -396,9 +396,11 @@ forgotten() {
 		[[ $devices != *'"nvme0"'* ]]
 }
 
-# plug_in: the same, anew. QEMU lets go of a PMR's memory some time after it has forgotten
-# the device, and nothing else tells when.
+# plug_in: the same, anew. Until udev has looked at what load has left of the last disk, that
+# keeps its number; and QEMU lets go of a PMR's memory some time after it has forgotten the
+# device, which nothing else tells.
 plug_in() {
+	settle
 	wait_for "QEMU to plug it in" device_add
 }
 
