@@ -181,9 +181,10 @@ register() {
 	busybox devmem $((base + $1)) "${@:2}"
 }
 
-# disk_of FUNCTION: the name of the disk on that controller.
+# disk_of FUNCTION: the name of the disk on that controller, if there is one just now. It
+# gets another number when someone still has the last one open.
 disk_of() {
-	ls "$SYS_PCI/devices/$1/block"
+	ls "$SYS_PCI/devices/$1/block" 2>/dev/null || true
 }
 
 # qmp COMMAND [ARGUMENTS]: of the QEMU that this guest runs in. Its answer.

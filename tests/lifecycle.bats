@@ -19,7 +19,7 @@ setup_file() {
 # Reads and writes that fail when the disk goes, and stop when $1 is gone.
 keep_busy() {
 	while [ -e "$1" ]; do
-		fio --name=busy --filename="/dev/$(disk_of "$FUNCTION" 2>/dev/null)" \
+		fio --name=busy --filename="/dev/$(disk_of "$FUNCTION")" \
 			--rw=randrw --bs=16k --direct=1 \
 			--ioengine=io_uring --iodepth=8 --time_based \
 			--runtime=60 --allow_file_create=0 >/dev/null 2>&1 || true

@@ -18,11 +18,6 @@ setup_file() {
 	load_driver
 }
 
-# The disk gets another number when someone still has the last one open.
-current_disk() {
-	ls "$SYS_PCI/devices/$FUNCTION/block" 2>/dev/null || true
-}
-
 # life_of DISK: the same for as long as it is there, and nothing when it is not. A disk
 # that goes has no size first.
 life_of() {
@@ -33,7 +28,7 @@ life_of() {
 
 # queue ATTRIBUTE VALUE: of the disk, if there is one just now.
 queue() {
-	echo "$2" >"/sys/block/$(current_disk)/queue/$1" || true
+	echo "$2" >"/sys/block/$(disk_of "$FUNCTION")/queue/$1" || true
 } 2>/dev/null
 
 # count NAME [BY]: so many more of them.
@@ -92,7 +87,7 @@ found() {
 keep_verifying() { # ENGINE DEPTH REGION
 	local log=$BATS_TEST_TMPDIR/fio.$1 disk life
 	while still_on; do
-		disk=$(current_disk)
+		disk=$(disk_of "$FUNCTION")
 		[ -b "/dev/$disk" ] || continue
 		life=$(life_of "$disk")
 		[ -n "$life" ] || continue
@@ -115,7 +110,7 @@ keep_verifying() { # ENGINE DEPTH REGION
 keep_writing() { # REGION
 	local round=0 blocks disk
 	while still_on; do
-		disk=$(current_disk)
+		disk=$(disk_of "$FUNCTION")
 		[ -b "/dev/$disk" ] || continue
 		round=$((round + 1))
 		blocks=$(pattern "round $round" $MIB | LC_ALL=C dd \
@@ -141,7 +136,7 @@ keep_writing() { # REGION
 
 read_back() { # REGION BLOCKS
 	: >"$BATS_TEST_TMPDIR/back"
-	dd if="/dev/$(current_disk)" of="$BATS_TEST_TMPDIR/back" bs=4k \
+	dd if="/dev/$(disk_of "$FUNCTION")" of="$BATS_TEST_TMPDIR/back" bs=4k \
 		iflag=direct,skip_bytes skip=$(($1 * MIB)) count="$2" \
 		status=none 2>/dev/null &&
 		[ "$(stat -c %s "$BATS_TEST_TMPDIR/back")" -eq $(($2 * 4096)) ]
@@ -151,7 +146,7 @@ read_back() { # REGION BLOCKS
 keep_discarding() { # REGION
 	local disk
 	while still_on; do
-		disk=$(current_disk)
+		disk=$(disk_of "$FUNCTION")
 		pattern discard $MIB | dd of="/dev/$disk" oflag=seek_bytes \
 			conv=nocreat,fsync iflag=fullblock bs=64k \
 			seek=$(($1 * MIB)) status=none 2>/dev/null || continue
@@ -178,7 +173,7 @@ keep_trimming() { # REGION MIB
 	local mnt=$BATS_TEST_TMPDIR/trimmed disk life said status
 	mkdir "$mnt"
 	while still_on; do
-		disk=$(current_disk)
+		disk=$(disk_of "$FUNCTION")
 		life=$(life_of "$disk")
 		[ -n "$life" ] || continue
 		status=0
@@ -309,5 +304,5 @@ keep_squeezing() {
 	done
 	settle
 	bind nvme_cmb "$FUNCTION"
-	ends_hold_data "/dev/$(current_disk)"
+	ends_hold_data "/dev/$(disk_of "$FUNCTION")"
 }
