@@ -62,6 +62,12 @@ provide() { # NAME RECIPE ARG...
 	exec {lock}>&-
 }
 
+# need_to_make COMMAND...: for recipes, which begin with a tar of Debian.
+need_to_make() {
+	need mmdebstrap flock xz "$@"
+	((EUID == 0)) || need newuidmap
+}
+
 # --- recipes -----------------------------------------------------------------
 
 # Root of a name space of our own: the function may mount, and sees our files as
@@ -191,8 +197,7 @@ root_recipe() { # KERNEL
 use_kernel() { # KERNEL
 	local recipe busybox
 	root_recipe "$1" # or there is no such kernel
-	need mmdebstrap mke2fs cpio flock modprobe xz
-	((EUID == 0)) || need newuidmap
+	need_to_make mke2fs cpio modprobe
 
 	root_recipe 6.12 # which has the guest's user land, too
 	provide "${recipe[@]}"

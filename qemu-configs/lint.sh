@@ -43,7 +43,7 @@ check_scripts() {
 		xargs shellcheck --external-sources
 }
 
-need shellcheck perl mmdebstrap
+need_to_make shellcheck perl git
 provide checkpatch make_checkpatch
 for name; do
 	use_kernel "$name"
