@@ -35,7 +35,7 @@ width() { # ROUTINE
 		[ "$(cat /sys/module/nvme_cmb/parameters/copy)" = "$name" ]
 		[ "$(cat "$COPY/copy_read")" = "$name" ]
 		[ "$(cat "$COPY/copy_write")" = "$name" ]
-		dmesg | tail -n 1 | grep -F "read by $name ($(width "$name") bytes in"
+		logged "read by $name ($(width "$name") bytes in"
 		fio_verify "$DISK" 512 1m
 		zeroes_a_hole "$DISK" blkdiscard
 		unload_driver
