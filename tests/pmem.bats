@@ -4,6 +4,10 @@
 # The PMR in the hands of libnvdimm: /dev/pmem0 instead of /dev/nvme_pmr0.
 #
 # config: cmb-pmr
+# qemu: -smp 1
+#
+# With one CPU, because QEMU 7.2 may crash where one CPU switches decoders while another
+# one accesses a device: udev reads what was written to.
 
 load lib.bash
 
