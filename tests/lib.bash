@@ -13,6 +13,9 @@ pmr*)	export KIND=pmr BAR=4 ;;
 esac
 export DISK_NAME=nvme_${KIND}0 DISK=/dev/nvme_${KIND}0
 
+# The processes that run beside a test, by name, until the test has ended them.
+declare -gA beside
+
 # Every test starts at a mark in the kernel log, and is over only when nothing
 # behind that mark is a splat.
 setup() {
@@ -31,7 +34,7 @@ failed_here() {
 
 teardown() {
 	# left by a test that failed, they would keep bats waiting for ever
-	[ ${#stamp_pid[@]} -eq 0 ] || kill "${stamp_pid[@]}"
+	[ ${#beside[@]} -eq 0 ] || kill "${beside[@]}" || true
 	sync
 	no_splat "$(log_since_mark)"
 }
@@ -325,18 +328,18 @@ start_stamp() {
 	[ -p "$says" ] || mkfifo "$says"
 	# whatever the test does comes first
 	nice tests/stamp "/dev/$1" >"$says" 3>&- &
-	stamp_pid[$1]=$!
+	beside[$1]=$!
 	exec {file}<"$says"
 	stamp_says[$1]=$file
 	stamp_said "$1"
 	[ "${stamp_line[$1]}" = stamped ]
 }
-declare -gA stamp_pid stamp_says stamp_line
+declare -gA stamp_says stamp_line
 
 # stop_stamp DISK: it was read once more, and no byte was wrong.
 stop_stamp() {
-	local file=${stamp_says[$1]} pid=${stamp_pid[$1]}
-	unset "stamp_pid[$1]"
+	local file=${stamp_says[$1]} pid=${beside[$1]}
+	unset "beside[$1]"
 	kill -TERM "$pid"
 	stamp_said "$1"
 	exec {file}<&-

@@ -28,14 +28,15 @@ keep_busy() {
 
 # under_load COMMAND...: while someone keeps the disk busy.
 under_load() {
-	local busy=$BATS_TEST_TMPDIR/busy loader
+	local busy=$BATS_TEST_TMPDIR/busy
 	: >"$busy"
 	keep_busy "$busy" 3>&- &
-	loader=$!
+	beside["load"]=$!
 	"$@"
 	rm "$busy"
 	pkill -x fio || true
-	wait $loader
+	wait "${beside["load"]}"
+	unset "beside[load]"
 }
 
 # Since the disk came it has served its load, too, and not only who looked at it.
