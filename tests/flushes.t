@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A flush of a PMR is one read of PMRSTS, counted by QEMU from outside: for each, QEMU
-# writes the memory's file out (msync), and nothing else makes it do so.
+# A flush of a PMR is one read of PMRSTS, also after a reset, counted by QEMU from outside:
+# for each, QEMU writes the memory's file out (msync), and nothing else makes it do so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -35,11 +35,6 @@ intact() {
 	intact "before FLR"
 }
 
-@test "a flush after a reset is one" {
-	fill "after FLR"
-	intact "after FLR"
-}
-
 @test "removal and rescan" {
 	local function
 	function=$(controller)
