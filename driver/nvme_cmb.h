@@ -114,7 +114,7 @@ extern const struct nvme_cmb_kind nvme_cmb_kind_pmr;
  * struct nvme_cmb_window - a controller's memory as the CPU sees it
  * @ctrl: the controller that owns it
  * @kind: CMB or PMR
- * @cmbloc: CMBLOC, as read when it was opened; see nvme_cmb_window_intact()
+ * @cmbloc: CMBLOC, as read when it was opened; see nvme_cmb_window_same()
  * @cmbsz: CMBSZ, likewise
  * @pmrcap: PMRCAP, likewise
  * @found_enabled: a PMR that was enabled before, and is to be left so
@@ -160,6 +160,7 @@ int nvme_cmb_window_map(struct nvme_cmb_window *win);
 void nvme_cmb_window_unmap(struct nvme_cmb_window *win);
 int nvme_cmb_window_flush(const struct nvme_cmb_window *win);
 int nvme_cmb_window_restore(const struct nvme_cmb_window *win);
+bool nvme_cmb_window_same(const struct nvme_cmb_window *win);
 bool nvme_cmb_window_intact(const struct nvme_cmb_window *win);
 
 #ifndef CONFIG_64BIT

@@ -2,7 +2,8 @@
 /*
  * A copy that is known to be one: between two sights of the controller.
  *
- *	sight		a read of VS that gives what it gave at probe
+ *	sight		a read of VS that gives what it gave at probe; after a time
+ *			without one, of all that tells this window from another
  *	silence		a time in which the controller does not answer: what is
  *			read meanwhile is invented, what is written is lost
  *	fresh		of a sight: since then no silence of 5 ms can have begun
@@ -37,27 +38,29 @@ void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk)
 }
 
 /*
- * Look whether the controller is alive, and note @now_ns for the time, which is some
- * time before this look: where the clock is trapped, too, it is dear.
+ * Who has looked says whether it @was_seen. The time noted for that, @now_ns, is some time
+ * before that look: where the clock is trapped, too, it is dear.
  */
+static bool nvme_cmb_looked(struct nvme_cmb_disk *disk, bool was_seen, u64 now_ns)
+{
+	if (was_seen)
+		WRITE_ONCE(disk->seen_ns, now_ns);
+	else
+		nvme_cmb_disk_fail(disk);
+	return was_seen;
+}
+
 static bool nvme_cmb_see(struct nvme_cmb_disk *disk, u64 now_ns)
 {
-	if (!nvme_cmb_ctrl_alive(disk->win->ctrl)) {
-		nvme_cmb_disk_fail(disk);
-		return false;
-	}
-	WRITE_ONCE(disk->seen_ns, now_ns);
-	return true;
+	return nvme_cmb_looked(disk, nvme_cmb_ctrl_alive(disk->win->ctrl),
+			       now_ns);
 }
 
 /* Is it the same controller again? */
 static bool nvme_cmb_see_again(struct nvme_cmb_disk *disk, u64 now_ns)
 {
-	if (!nvme_cmb_window_intact(disk->win)) {
-		nvme_cmb_disk_fail(disk);
+	if (!nvme_cmb_looked(disk, nvme_cmb_window_intact(disk->win), now_ns))
 		return false;
-	}
-	WRITE_ONCE(disk->seen_ns, now_ns);
 	if (test_and_clear_bit(NVME_CMB_FAILED, &disk->state))
 		pci_info(disk->win->ctrl->pdev, "%s: the controller answers again\n",
 			 disk->gd->disk_name);
@@ -67,7 +70,8 @@ static bool nvme_cmb_see_again(struct nvme_cmb_disk *disk, u64 now_ns)
 /*
  * Before a copy: has the controller been seen alive only now? What is left of the time
  * until a silence might be missed is for the copy, which else had to be done again.
- * Another CPU may have seen it after @now_ns.
+ * Another CPU may have seen it after @now_ns. If nobody has, a reset may have passed that
+ * no request met, of which VS does not tell.
  */
 static bool nvme_cmb_seen_lately(struct nvme_cmb_disk *disk, u64 now_ns)
 {
@@ -76,7 +80,8 @@ static bool nvme_cmb_seen_lately(struct nvme_cmb_disk *disk, u64 now_ns)
 	if (test_bit(NVME_CMB_FAILED, &disk->state))
 		return nvme_cmb_see_again(disk, now_ns);
 	return (s64)(now_ns - READ_ONCE(disk->seen_ns)) <
-	       NVME_CMB_SILENCE_NS / 2 || nvme_cmb_see(disk, now_ns);
+	       NVME_CMB_SILENCE_NS / 2 ||
+	       nvme_cmb_looked(disk, nvme_cmb_window_same(disk->win), now_ns);
 }
 
 /* Copy @len bytes between @pos and where @iter stands, and move that on. */

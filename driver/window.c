@@ -97,7 +97,17 @@ void nvme_cmb_window_unmap(struct nvme_cmb_window *win)
 		pci_release_region(win->ctrl->pdev, win->geo.bir);
 }
 
-static bool nvme_cmb_window_same(const struct nvme_cmb_window *win)
+/**
+ * nvme_cmb_window_same - is this still the window that was mapped?
+ * @win: the window
+ *
+ * Whoever answers after a silence may be another controller, or the same one after
+ * a reset that nobody told the driver of.
+ *
+ * Context: any.
+ * Return: true if all registers read as they did at probe.
+ */
+bool nvme_cmb_window_same(const struct nvme_cmb_window *win)
 {
 	const struct nvme_cmb_ctrl *ctrl = win->ctrl;
 
@@ -151,14 +161,13 @@ int nvme_cmb_window_restore(const struct nvme_cmb_window *win)
 }
 
 /**
- * nvme_cmb_window_intact - is this still the window that was mapped?
+ * nvme_cmb_window_intact - is it still that window, and can it be accessed?
  * @win: the window
  *
- * Whoever answers after a silence may be another controller, or the same one after
- * a reset that nobody told the driver of.
+ * To ask a PMR for the latter may cost as much as to flush it.
  *
  * Context: any.
- * Return: true if all registers read as they did at probe, and it can be accessed.
+ * Return: true if it is, and can.
  */
 bool nvme_cmb_window_intact(const struct nvme_cmb_window *win)
 {

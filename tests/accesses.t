@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # How many accesses a request takes, counted by QEMU from outside: one for each
-# eight bytes, one that sees the controller alive, and one more before if it was not
-# seen only now: here it never was.
+# eight bytes, one that sees the controller alive, and a few more before if it was not
+# seen only now, which see that it is the same: here it never was.
 #
 # A copy that was interrupted for long is done again, as it should be; so there are
 # five requests of each kind, and one that was not interrupted is enough.
@@ -18,11 +18,15 @@ bar() {
 	sed -n "s/^# $1 at //p" <<<"$guest"
 }
 
-# What QEMU logged in one line: VS for each read of that register, and
+# What QEMU logged in one line: the register's name for each read of one, and
 # "read@OFFSET:ACCESSES" for each run of accesses of 8 bytes to the CMB.
 sequence() {
 	perl -lne '
-		BEGIN { ($vs, $cmb) = map { hex } splice @ARGV, 0, 2 }
+		BEGIN {
+			($nvme, $cmb) = map { hex } splice @ARGV, 0, 2;
+			%register = (0 => "CAP", 4 => "CAP", 8 => "VS",
+				0x38 => "CMBLOC", 0x3c => "CMBSZ");
+		}
 		sub flush { push @out, "$op\@$from:$n" if $n; $n = 0 }
 		END { flush(); print "@out" }
 		/^memory_region_ops_(\w+) .* addr (\w+) .* size (\d) name .(nvme|nvme-cmb).$/
@@ -30,13 +34,13 @@ sequence() {
 		my ($is, $at, $size, $name) = ($1, hex $2, $3, $4);
 		if ($name eq "nvme") {
 			flush();
-			push @out, $at == $vs && $is eq "read" ? "VS" : "other";
+			push @out, $is eq "read" && $register{$at - $nvme} || "other";
 			next;
 		}
 		flush() if $n && ($is ne $op || $size != 8 || $at != $cmb + $from + 8 * $n);
 		($op, $from) = ($is, $at - $cmb) if !$n;
 		$n++;
-	' "$(printf %x $(($(bar nvme) + 8)))" "$(bar nvme-cmb)" "$log"
+	' "$(bar nvme)" "$(bar nvme-cmb)" "$log"
 }
 
 number=0
@@ -46,7 +50,7 @@ one() {
 	local i wanted
 	number=$((number + 1))
 	for i in 0 1 2 3 4; do
-		wanted="VS $1@$((($2 << 20) + i * 65536)):$3 VS"
+		wanted="CAP CAP CMBLOC CMBSZ VS $1@$((($2 << 20) + i * 65536)):$3 VS"
 		if [[ " $sequence " == *" $wanted "* ]]; then
 			echo "ok $number $4"
 			return
@@ -56,13 +60,13 @@ one() {
 	printf '# wanted, as one of five: %s\n# got: %s\n' "$wanted" "$sequence"
 }
 
-# none DIRECTION FROM-MIB TO-MIB NAME: of the tokens on standard input, none but VS
-# and those of this direction between these two.
+# none DIRECTION FROM-MIB TO-MIB NAME: of the tokens on standard input, none but these
+# registers and those of this direction between these two.
 none() {
 	local others
 	number=$((number + 1))
 	others=$(tr ' ' '\n' | awk -F '[@:]' -v direction="$1" -v from="$2" -v to="$3" '
-		!/^(VS)?$/ && !($1 == direction && $2 / 2^20 >= from && $2 / 2^20 < to)')
+		!/^(CAP|VS|CMBLOC|CMBSZ)?$/ && !($1 == direction && $2 / 2^20 >= from && $2 / 2^20 < to)')
 	if [[ $others ]]; then
 		printf 'not ok %d %s\n# but: %s\n' "$number" "$4" "${others//$'\n'/ }"
 	else

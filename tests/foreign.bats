@@ -66,11 +66,16 @@ try_bind() {
 	bound nvme_cmb "$function"
 }
 
-# declines TEXT NAME=VALUE...: a 1.4 controller but for these registers.
+# fake_cmb NAME=VALUE...: a 1.4 controller with a CMB, but for these registers.
+fake_cmb() {
+	fake $CAP=0x0f0107ff $((CAP + 4))=0x02000000 $VS=0x00010400 "$@"
+}
+
+# declines TEXT NAME=VALUE...: likewise.
 declines() {
 	local text=$1
 	shift
-	fake $CAP=0x0f0107ff $((CAP + 4))=0x02000000 $VS=0x00010400 "$@"
+	fake_cmb "$@"
 	fails try_bind
 	unfake
 	logged "$text"
@@ -216,6 +221,22 @@ declines_pmr() {
 	unbind "$(controller)"
 }
 
+@test "a controller that is another one since anybody looked gives errors, not data" {
+	local other
+	fake_cmb $CMBLOC=2 $CMBSZ=0x0000121d
+	try_bind
+	settle
+	ends_hold_data /dev/nvme_cmb0
+	for other in $CMBSZ=0x0000221d $CMBLOC=0x1002 $((CAP + 4))=0x02000001; do
+		fake_cmb $CMBLOC=2 $CMBSZ=0x0000121d "$other"
+		fails dd if=/dev/nvme_cmb0 of=/dev/null bs=4k count=1 iflag=direct
+		fake_cmb $CMBLOC=2 $CMBSZ=0x0000121d
+		ends_hold_data /dev/nvme_cmb0
+	done
+	unbind "$(controller)"
+	unfake
+}
+
 @test "a PMR whose registers make no sense is declined, and which is said" {
 	declines_pmr "PMRCAP.BIR is reserved (PMRCAP 0x01000818," $PMRCAP=0x01000818
 	declines_pmr "PMRCAP.BIR is reserved (PMRCAP 0x010008d8," $PMRCAP=0x010008d8
@@ -304,6 +325,20 @@ declines_pmr() {
 	logged "flush of the PMR failed: PMRSTS.ERR"
 	fake_pmr $PMRCTL=1
 	dd if=/dev/zero of=/dev/nvme_pmr0 bs=4k count=1 conv=fsync status=none
+	unbind "$(controller)"
+	unfake
+}
+
+@test "a PMR that was reset since anybody looked gives errors, not data" {
+	fake_pmr
+	try_bind
+	settle
+	ends_hold_data /dev/nvme_pmr0
+	fake_pmr $PMRCTL=0
+	fails dd if=/dev/nvme_pmr0 of=/dev/null bs=4k count=1 iflag=direct
+	fails dd if=/dev/zero of=/dev/nvme_pmr0 bs=4k count=1 oflag=direct
+	fake_pmr $PMRCTL=1
+	cmp -n 4096 <(pattern "first of /dev/nvme_pmr0" 4096) /dev/nvme_pmr0
 	unbind "$(controller)"
 	unfake
 }
