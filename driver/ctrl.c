@@ -11,11 +11,11 @@
 /**
  * nvme_cmb_ctrl_map - map BAR 0 and meet the controller
  * @ctrl: filled in on success
- * @pdev: PCI function, enabled, its memory regions requested
+ * @pdev: PCI function, enabled, its BAR 0 requested
  *
  * Context: may sleep.
- * Return: 0, -ENOMEM if BAR 0 cannot be mapped, -ENODEV if nothing answers
- * there.
+ * Return: 0, -ENOMEM if BAR 0 cannot be mapped, -ENODEV if it is too small or nothing
+ * answers there.
  */
 int nvme_cmb_ctrl_map(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev)
 {
