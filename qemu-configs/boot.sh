@@ -81,13 +81,13 @@ make_payload() {
 }
 
 # The image files that a topology names are new and empty for each boot, unless IMAGES
-# has them. The size of one that is memory is known to QEMU.
+# has them, of whatever size. The size of one that is memory is known to QEMU.
 make_images() {
 	local key file
 	sed -En 's/^ *(file|mem-path) *= *"(.*)"/\1 \2/p' "$config" | while read -r key file; do
 		[[ ! $images ]] || ln -s "$images/$file" "$file"
 		if [[ $key == file ]]; then
-			truncate -s 64M "$file"
+			truncate -s '>64M' "$file"
 		else
 			touch "$file"
 		fi
