@@ -185,8 +185,11 @@ wait_until_ready() {
 
 run_command() {
 	# in the background, because only "wait" lets a signal through at once
+	local ended=0
 	timeout "$deadline" cat <&"$terminal" &
-	wait $! || give_up "the command did not end within $deadline s"
+	wait $! || ended=$?
+	((ended != 124)) || give_up "the command did not end within $deadline s"
+	((!ended)) || die 'nobody reads what the command says'
 	wait "$qemu_pid" || give_up "QEMU ended with status $?"
 	qemu_pid=
 	[[ -s status ]] || give_up 'the guest died before the command ended'
@@ -229,7 +232,7 @@ clean_up() {
 		kill -KILL "$qemu_pid" 2>/dev/null || true
 		wait "$qemu_pid" 2>/dev/null || true # it has the images until then
 	fi
-	[[ ! $tty ]] || stty "$tty"
+	[[ ! $tty ]] || stty "$tty" || true # which may be closed
 	rm -rf "$work"
 }
 

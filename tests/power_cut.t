@@ -22,7 +22,7 @@ RANDOM=$seed
 IMAGES=$(mktemp -d)
 export IMAGES QUIET=1
 results=$IMAGES/results output=$IMAGES/output guest=
-trap '[[ ! $guest ]] || kill "$guest"; wait; rm -rf "$IMAGES"' EXIT
+trap '[[ ! $guest ]] || kill "$guest" || true; wait; rm -rf "$IMAGES"' EXIT
 
 # boot ARG...: power_cut_guest.sh, in the background
 boot() {
