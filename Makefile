@@ -14,7 +14,8 @@ configs := $(sort $(patsubst qemu-configs/%.cfg,%,$(wildcard qemu-configs/*.cfg)
 # Empty is as good as absent
 override CONFIG := $(or $(CONFIG),cmb)
 override V      := $(filter-out 0,$(V))
-export QEMU V
+override FULL   := $(filter-out 0,$(FULL))
+export QEMU V FULL
 
 ifneq ($(KERNEL),)
 ifneq ($(words $(KERNEL)) $(filter $(kernels) $(debug_kernels),$(KERNEL)),1 $(KERNEL))
@@ -51,6 +52,9 @@ define check
 		prove --failures --comments -j3 --exec tests/run $2 || status=1; \
 	done; exit $$status
 endef
+
+# The targets share their directories; Kbuild has jobs of its own, and so has prove
+.NOTPARALLEL:
 
 .PHONY: all modules run shell check check-debug check-debug-quick lint bench bench-quick bench-compare install modules_install clean clean-cache help
 
