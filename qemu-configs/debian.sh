@@ -37,12 +37,13 @@ bookworm_packages=(
 # --- the cache ---------------------------------------------------------------
 
 # An item's name ends in a hash of its recipe: the function that makes it, those
-# whose names begin with that one's, and its arguments. So a changed recipe makes a
-# new item.
+# whose names begin with that one's, those that recipes share, and its arguments. So a
+# changed recipe makes a new item.
 item() { # NAME RECIPE ARG...
 	local functions hash
 	mapfile -t functions < <(compgen -A function "$2")
-	hash=$({ declare -f "${functions[@]}" mmdebstrap_tar; printf '%s\n' "${@:3}"; } | sha256sum)
+	functions+=(as_root mmdebstrap_tar make_root pack_initramfs)
+	hash=$({ declare -f "${functions[@]}"; printf '%s\n' "${@:3}"; } | sha256sum)
 	echo "$cache/$1-${hash:0:12}"
 }
 
