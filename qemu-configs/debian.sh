@@ -12,7 +12,6 @@
 usage() {
 	cat <<'EOF'
 Usage: debian.sh COMMAND
-  kernel KERNEL             make the guest's disk and KERNEL, and say where they are
   module KERNEL [ARG...]    build nvme_cmb.ko for KERNEL in build/; ARG is for make
   clean-cache               remove the cache
 KERNEL is 6.1, 6.12, sid, 6.12-debug or 6.12-rt. NVME_CMB_CACHE names another cache
@@ -31,7 +30,7 @@ bookworm_packages=(
 	linux-{image,headers}-6.12-cloud-amd64
 	udev kmod busybox-static mount util-linux fdisk procps pciutils dmsetup
 	nvme-cli fio e2fsprogs xfsprogs btrfs-progs
-	bats perl jq strace xz-utils
+	bats perl jq xz-utils
 )
 
 # --- the cache ---------------------------------------------------------------
@@ -193,8 +192,9 @@ root_recipe() { # KERNEL
 	esac
 }
 
-# Set what the commands need to know of a kernel: root, release, and the items
-# disk and kernel, all made if need be.
+# Set what the commands, and who sources this file, need to know of a kernel: root,
+# release, and the items disk and kernel, all made if need be.
+# shellcheck disable=SC2034
 use_kernel() { # KERNEL
 	local recipe busybox
 	root_recipe "$1" # or there is no such kernel
@@ -260,10 +260,6 @@ index_module() { # ROOT RELEASE BUILD
 
 main() {
 	case ${1-} in
-	kernel)
-		use_kernel "${2-}"
-		printf '%s\n' "$disk" "$kernel"
-		;;
 	module)
 		use_kernel "${2-}"
 		phase "Building ($2)" build_module "${@:3}"
