@@ -25,16 +25,6 @@ power() {
 	esac
 }
 
-# rescan: what is in the slot is found anew.
-rescan() {
-	local function
-	for function in $(controllers); do
-		echo 1 >"$SYS_PCI/devices/$function/remove"
-	done
-	echo 1 >"$SYS_PCI/rescan"
-	disk_came "$DISK"
-}
-
 @test "fatal errors on the port under load: every request is served" {
 	local i times
 	times=$(in_full 10 3)
@@ -66,14 +56,14 @@ rescan() {
 		stop_stamp "$DISK_NAME"
 		[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
 		power on
-		rescan
+		remove_and_rescan
 	done
 	note "$times power cuts, the last: $(stamp_counts "$DISK_NAME")"
 	dd if="$BATS_TEST_TMPDIR/pattern" of="$DISK" bs=64k oflag=direct status=none
 	power off
 	fails dd if=/dev/zero of="$DISK" bs=4k count=1 oflag=direct
 	power on
-	rescan
+	remove_and_rescan
 	cmp -n 65536 "$BATS_TEST_TMPDIR/pattern" "$DISK"
 }
 
@@ -90,7 +80,7 @@ rescan() {
 	umount "$mnt"
 	note "errors, and unmounted, within $((SECONDS - begin)) s"
 	power on
-	rescan
+	remove_and_rescan
 	mount "$DISK" "$mnt"
 	cmp <(pattern mounted 1048576) "$mnt/file"
 	umount "$mnt"

@@ -154,6 +154,20 @@ disk_came() {
 	settle
 }
 
+# remove_and_rescan: every controller that is known, and what is there is found anew.
+remove_and_rescan() {
+	local function
+	for function in $(controllers); do
+		echo 1 >"$SYS_PCI/devices/$function/remove"
+	done
+	echo 1 >"$SYS_PCI/rescan"
+	for function in $(controllers); do
+		# the stock driver is asked first
+		bind nvme_cmb "$function"
+	done
+	disk_came "$DISK"
+}
+
 # load_driver [PARAMETER...]: the module, and every controller with a CMB in its hands.
 load_driver() {
 	local controller

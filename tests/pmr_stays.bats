@@ -36,13 +36,8 @@ intact() {
 }
 
 @test "removal and rescan" {
-	local function
-	function=$(controller)
 	fill "before removal"
-	echo 1 >"$SYS_PCI/devices/$function/remove"
-	echo 1 >"$SYS_PCI/rescan"
-	bind nvme_cmb "$function"
-	settle
+	remove_and_rescan
 	intact "before removal"
 }
 

@@ -74,12 +74,7 @@ unharmed() {
 
 # Not by binding it anew: the port was reset, so that the BARs are lost.
 @test "removed and rescanned after that, the disk works" {
-	local function
-	function=$(controller)
-	echo 1 >"$SYS_PCI/devices/$function/remove"
-	echo 1 >"$SYS_PCI/rescan"
-	# the stock driver is asked first, and takes it
-	bind nvme_cmb "$function"
+	remove_and_rescan
 	ends_hold_data "$DISK"
 	fio_verify "$DISK" 4k
 }

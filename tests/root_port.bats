@@ -14,16 +14,8 @@ load lib.bash
 }
 
 @test "removed and rescanned in sysfs, it comes back with its data" {
-	local function
-	function=$(controller)
 	pattern rescan 1048576 | dd of="$DISK" bs=64k oflag=direct \
 		iflag=fullblock status=none
-	echo 1 >"$SYS_PCI/devices/$function/remove"
-	settle
-	[ ! -e "$DISK" ]
-	echo 1 >"$SYS_PCI/rescan"
-	# The stock driver is asked first, and takes it.
-	bind nvme_cmb "$function"
-	settle
+	remove_and_rescan
 	cmp -n 1048576 <(pattern rescan 1048576) "$DISK"
 }
