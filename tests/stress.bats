@@ -80,8 +80,8 @@ found() {
 
 # --- who writes and reads, each in a region of its own -----------------------
 
-# Again and again within one run, for it takes fio longer to begin than to write and read
-# a megabyte. At the end of a disk that has gone there are no bytes to read, which is no
+# In full again and again within one run, for it takes fio longer to begin than to write
+# and read a megabyte. At the end of a disk that has gone there are no bytes to read, which is no
 # error: fio (3.33) takes none for all when it reads asynchronously, and verifies what its
 # buffer held before.
 keep_verifying() { # ENGINE DEPTH REGION
@@ -92,7 +92,7 @@ keep_verifying() { # ENGINE DEPTH REGION
 		life=$(life_of "$disk")
 		[ -n "$life" ] || continue
 		if fio --name="$1" --filename="/dev/$disk" --ioengine="$1" \
-			--iodepth="$2" --offset=$(($3 * MIB)) --size=1m --loops=4 \
+			--iodepth="$2" --offset=$(($3 * MIB)) --size=1m --loops="$(in_full 4 1)" \
 			--rw=randwrite --bsrange=512-8k --direct=1 \
 			--allow_file_create=0 --verify=crc32c \
 			--verify_fatal=1 >"$log" 2>&1; then
