@@ -81,9 +81,9 @@ found() {
 # --- who writes and reads, each in a region of its own -----------------------
 
 # In full again and again within one run, for it takes fio longer to begin than to write
-# and read a megabyte. At the end of a disk that has gone there are no bytes to read, which is no
-# error: fio (3.33) takes none for all when it reads asynchronously, and verifies what its
-# buffer held before.
+# and read a megabyte. At the end of a disk that has gone there are no bytes to read, which
+# is no error: fio (3.33) takes none for all when it reads asynchronously, and verifies what
+# its buffer held before.
 keep_verifying() { # ENGINE DEPTH REGION
 	local log=$BATS_TEST_TMPDIR/fio.$1 disk life
 	while still_on; do
