@@ -56,14 +56,16 @@ power() {
 		stop_stamp "$DISK_NAME"
 		[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
 		power on
-		remove_and_rescan
+		remove
+		find_again
 	done
 	note "$times power cuts, the last: $(stamp_counts "$DISK_NAME")"
 	dd if="$BATS_TEST_TMPDIR/pattern" of="$DISK" bs=64k oflag=direct status=none
 	power off
 	fails dd if=/dev/zero of="$DISK" bs=4k count=1 oflag=direct
 	power on
-	remove_and_rescan
+	remove
+	find_again
 	cmp -n 65536 "$BATS_TEST_TMPDIR/pattern" "$DISK"
 }
 
@@ -80,7 +82,8 @@ power() {
 	umount "$mnt"
 	note "errors, and unmounted, within $((SECONDS - begin)) s"
 	power on
-	remove_and_rescan
+	remove
+	find_again
 	mount "$DISK" "$mnt"
 	cmp <(pattern mounted 1048576) "$mnt/file"
 	umount "$mnt"

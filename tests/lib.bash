@@ -154,16 +154,22 @@ disk_came() {
 	settle
 }
 
-# remove_and_rescan: every controller that is known, and what is there is found anew.
-remove_and_rescan() {
+# remove, and find_again: all controllers, in sysfs, and the disk under test with them.
+remove() {
 	local function
 	for function in $(controllers); do
 		echo 1 >"$SYS_PCI/devices/$function/remove"
 	done
+	settle
+	[ ! -e "$DISK" ]
+}
+
+find_again() {
+	local function
 	echo 1 >"$SYS_PCI/rescan"
 	for function in $(controllers); do
-		# the stock driver is asked first
-		bind nvme_cmb "$function"
+		# the stock driver, where there is one, is asked first
+		[ ! -e "$SYS_PCI/drivers/nvme" ] || bind nvme_cmb "$function"
 	done
 	disk_came "$DISK"
 }

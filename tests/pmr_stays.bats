@@ -37,7 +37,8 @@ intact() {
 
 @test "removal and rescan" {
 	fill "before removal"
-	remove_and_rescan
+	remove
+	find_again
 	intact "before removal"
 }
 

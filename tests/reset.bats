@@ -74,7 +74,8 @@ unharmed() {
 
 # Not by binding it anew: the port was reset, so that the BARs are lost.
 @test "removed and rescanned after that, the disk works" {
-	remove_and_rescan
+	remove
+	find_again
 	ends_hold_data "$DISK"
 	fio_verify "$DISK" 4k
 }

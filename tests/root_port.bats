@@ -20,7 +20,8 @@ load lib.bash
 @test "removed and rescanned in sysfs, it comes back with its data" {
 	pattern rescan 1048576 | dd of="$DISK" bs=64k oflag=direct \
 		iflag=fullblock status=none
-	remove_and_rescan
+	remove
+	find_again
 	cmp -n 1048576 <(pattern rescan 1048576) "$DISK"
 }
 
@@ -30,13 +31,13 @@ load lib.bash
 	for ((i = 0; i < times; i++)); do
 		start_stamp "$DISK_NAME"
 		serve_some "$DISK_NAME"
-		echo 1 >"$SYS_PCI/devices/$(controller)/remove"
+		remove
 		stop_stamp "$DISK_NAME"
 		failed=$((failed + $(stamp_count "$DISK_NAME" failed_reads) +
 			$(stamp_count "$DISK_NAME" failed_writes)))
 		verified=$((verified + $(stamp_count "$DISK_NAME" verified)))
 		[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
-		remove_and_rescan
+		find_again
 	done
 	note "$times times, $failed requests failed, $verified bytes verified"
 	[ "$failed" -gt "$times" ]
