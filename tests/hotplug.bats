@@ -17,22 +17,13 @@ setup_file() {
 	load_driver
 }
 
+plug_anew() {
+	plug
+	came_back
+}
+
 @test "unplugged under load: errors, and not one wrong byte" {
-	local i times failed=0 verified=0
-	times=$(in_full 40 12)
-	for ((i = 0; i < times; i++)); do
-		start_stamp "$DISK_NAME"
-		unplug
-		stop_stamp "$DISK_NAME"
-		failed=$((failed + $(stamp_count "$DISK_NAME" failed_reads) +
-			$(stamp_count "$DISK_NAME" failed_writes)))
-		verified=$((verified + $(stamp_count "$DISK_NAME" verified)))
-		[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
-		plug
-		came_back
-	done
-	note "$times unplugs, $failed requests failed, $verified bytes verified"
-	[ "$failed" -gt "$times" ]
+	taken_under_load "$(in_full 40 12)" unplug plug_anew
 }
 
 # That its data is right is for the test above to say: fio verifies what it has not
@@ -51,8 +42,7 @@ setup_file() {
 		begin=$SECONDS
 		fails wait $!
 		slowest=$((SECONDS - begin > slowest ? SECONDS - begin : slowest))
-		plug
-		came_back
+		plug_anew
 	done
 	note "$times unplugs under ${engines[*]}, after which fio took $slowest s"
 }
@@ -88,8 +78,7 @@ outlived() {
 	wait $! || true
 	umount "$mnt"
 	note "$1: errors, and unmounted, within $((SECONDS - begin)) s"
-	plug
-	came_back
+	plug_anew
 	ends_hold_data "$DISK"
 }
 

@@ -382,6 +382,25 @@ stamp_count() {
 	echo "${counts%% *}"
 }
 
+# taken_under_load TIMES AWAY BACK: the disk under test is taken away by the one command and
+# brought back by the other. Until it goes no byte is wrong, and then each request fails.
+taken_under_load() {
+	local i failed=0 verified=0
+	for ((i = 0; i < $1; i++)); do
+		start_stamp "$DISK_NAME"
+		serve_some "$DISK_NAME"
+		"$2"
+		stop_stamp "$DISK_NAME"
+		failed=$((failed + $(stamp_count "$DISK_NAME" failed_reads) +
+			$(stamp_count "$DISK_NAME" failed_writes)))
+		verified=$((verified + $(stamp_count "$DISK_NAME" verified)))
+		[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
+		"$3"
+	done
+	note "$1 times, $failed requests failed, $verified bytes verified"
+	[ "$failed" -gt "$1" ]
+}
+
 # serve_some DISK: more requests have been served.
 serve_some() {
 	wait_for "requests to be served" served_more "$1" $(($(served "$1") + 20))

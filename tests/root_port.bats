@@ -26,20 +26,6 @@ load lib.bash
 }
 
 @test "removed and rescanned under load, time after time: not one wrong byte" {
-	local i times failed=0 verified=0
-	times=$(in_full 20 3)
-	for ((i = 0; i < times; i++)); do
-		start_stamp "$DISK_NAME"
-		serve_some "$DISK_NAME"
-		remove
-		stop_stamp "$DISK_NAME"
-		failed=$((failed + $(stamp_count "$DISK_NAME" failed_reads) +
-			$(stamp_count "$DISK_NAME" failed_writes)))
-		verified=$((verified + $(stamp_count "$DISK_NAME" verified)))
-		[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
-		find_again
-	done
-	note "$times times, $failed requests failed, $verified bytes verified"
-	[ "$failed" -gt "$times" ]
+	taken_under_load "$(in_full 20 3)" remove find_again
 	ends_hold_data "$DISK"
 }
