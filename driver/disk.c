@@ -235,12 +235,13 @@ void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
 	if (!nvme_cmb_ctrl_present(disk->win->ctrl))
 		blk_mark_disk_dead(disk->gd);
 	del_gendisk(disk->gd);
+	/* Without requests nobody schedules it any more. It uses the tags. */
+	cancel_work_sync(&disk->gone);
 	nvme_cmb_account_del(disk);
 	if (!disk->win->kind->memory) {
 		nvme_cmb_mq_stop(disk);
 		nvme_cmb_mq_free_tags(disk);
 	}
-	cancel_work_sync(&disk->gone);
 	put_disk(disk->gd);
 }
 
