@@ -89,7 +89,8 @@ struct nvme_cmb_window;
  * @enable: enable it again; 0 or an errno
  * @disable: leave it as it was found
  * @same: do its registers read as they did?
- * @accessible: is it ready to be read and written? NULL for what always is
+ * @accessible: is it ready to be read and written, and as sound as it was? NULL for what
+ *	always is
  * @flush: make what was written persist; 0 or -EIO. NULL for what does not persist
  *
  * All may be called where one may sleep, @same, @accessible and @flush also where one
@@ -117,6 +118,7 @@ extern const struct nvme_cmb_kind nvme_cmb_kind_pmr;
  * @cmbloc: CMBLOC, as read when it was opened; see nvme_cmb_window_same()
  * @cmbsz: CMBSZ, likewise
  * @pmrcap: PMRCAP, likewise
+ * @pmr_health: PMRSTS.HSTS in its place, likewise; see nvme_cmb_window_intact()
  * @found_enabled: a PMR that was enabled before, and is to be left so
  * @read_only: nothing that is written would stay
  * @write_cache: what is written needs a flush to persist
@@ -138,6 +140,7 @@ struct nvme_cmb_window {
 	u32 cmbloc;
 	u32 cmbsz;
 	u32 pmrcap;
+	u32 pmr_health;
 	bool found_enabled;
 	bool read_only;
 	bool write_cache;

@@ -59,6 +59,7 @@ static int nvme_cmb_pmr_open(struct nvme_cmb_window *win)
 		goto out_disable;
 	}
 	pmrsts = readl(ctrl->regs + NVME_REG_PMRSTS);
+	win->pmr_health = pmrsts & NVME_CMB_PMRSTS_HSTS;
 	wrong = nvme_cmb_decode_pmrsts(pmrsts, &win->read_only);
 	if (win->read_only)
 		pci_warn(ctrl->pdev, "PMR is read-only: %s (PMRSTS 0x%08x)\n",
@@ -89,10 +90,13 @@ static bool nvme_cmb_pmr_same(const struct nvme_cmb_window *win)
 	       readl(regs + NVME_REG_PMRCTL) == NVME_CMB_PMRCTL_EN;
 }
 
+/* A reset may have failed to restore what was in it, of which only HSTS tells. */
 static bool nvme_cmb_pmr_accessible(const struct nvme_cmb_window *win)
 {
-	return !(readl(win->ctrl->regs + NVME_REG_PMRSTS) &
-		 NVME_CMB_PMRSTS_NRDY);
+	u32 pmrsts = readl(win->ctrl->regs + NVME_REG_PMRSTS);
+
+	return (pmrsts & (NVME_CMB_PMRSTS_NRDY | NVME_CMB_PMRSTS_HSTS)) ==
+	       win->pmr_health;
 }
 
 /*

@@ -337,6 +337,9 @@ declines_pmr() {
 	fake_pmr $PMRCTL=0
 	fails dd if=/dev/nvme_pmr0 of=/dev/null bs=4k count=1 iflag=direct
 	fails dd if=/dev/zero of=/dev/nvme_pmr0 bs=4k count=1 oflag=direct
+	# it could not restore what was in it
+	fake_pmr $PMRCTL=1 $PMRSTS=0x200
+	fails dd if=/dev/nvme_pmr0 of=/dev/null bs=4k count=1 iflag=direct
 	fake_pmr $PMRCTL=1
 	cmp -n 4096 <(pattern "first of /dev/nvme_pmr0" 4096) /dev/nvme_pmr0
 	unbind "$(controller)"
