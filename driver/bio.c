@@ -15,6 +15,9 @@ static blk_status_t nvme_cmb_bio_serve(struct nvme_cmb_disk *disk,
 		status = nvme_cmb_flush(disk);
 	if (status || !bio->bi_iter.bi_size)
 		return status;
+	/* The block layer only warns of a write that comes by way of another disk. */
+	if (disk->win->read_only && op_is_write(bio_op(bio)))
+		return BLK_STS_IOERR;
 
 	switch (bio_op(bio)) {
 	case REQ_OP_READ:

@@ -270,6 +270,11 @@ declines_pmr() {
 			/dev/nvme_pmr0
 		fails dd if=/dev/zero of=/dev/nvme_pmr0 bs=4k count=1 \
 			oflag=direct status=none
+		dmsetup create above --table "0 8 linear /dev/nvme_pmr0 0"
+		fails dd if=/dev/zero of=/dev/mapper/above bs=4k count=1 \
+			oflag=direct conv=nocreat status=none
+		settle
+		dmsetup remove --retry above
 		unbind "$(controller)"
 	done
 	unfake
