@@ -201,13 +201,16 @@ run_command() {
 	exit "$status"
 }
 
-# What the kernel said after the last such mark, until the guest had ended: pid1.sh sets
-# the first, when what the kernel thinks of the machine has been said, and a command that
-# reads the log itself another.
+# What the kernel said after the last such mark, until the guest had ended: a command that
+# reads the log itself sets it. The first of a boot is pid1.sh's, and there may be several
+# boots: before it the kernel says what it thinks of the machine.
 no_splat() {
 	local log
 	[[ -e console.log ]] || return 0
-	log=$(awk '/lab: the log is read from here/ { text = "" } { text = text $0 "\n" } END { printf "%s", text }' console.log)
+	log=$(awk '/\] Linux version / { booting = 1 }
+		/lab: the log is read from here/ { if (!booting) text = ""; booting = 0 }
+		!booting { text = text $0 "\n" }
+		END { printf "%s", text }' console.log)
 	! grep -m 1 -A 30 -Ef "$checkout/qemu-configs/splats" <<<"$log" >&2
 }
 
