@@ -23,7 +23,7 @@ plug_anew() {
 }
 
 @test "unplugged under load: errors, and not one wrong byte" {
-	taken_under_load "$(in_full 40 12)" unplug plug_anew
+	taken_under_load "$(in_full 40 17)" unplug plug_anew
 }
 
 # That its data is right is for the test above to say: fio verifies what it has not

@@ -25,6 +25,20 @@ power() {
 	esac
 }
 
+# The disk is known to be dead when requests have found the device gone.
+cut_power() {
+	power off
+	wait_for "the disk to have no size" grep -qx 0 "/sys/block/$DISK_NAME/size"
+	log_since_mark | grep -q "the device is gone"
+	fails dd if=/dev/zero of="$DISK" bs=4k count=1 oflag=direct
+}
+
+back_with_power() {
+	power on
+	remove
+	find_again
+}
+
 @test "fatal errors on the port under load: every request is served" {
 	local i times
 	times=$(in_full 10 3)
@@ -44,28 +58,12 @@ power() {
 }
 
 @test "power cut under load: errors at once, and the data is there afterwards" {
-	local i times
-	times=$(in_full 10 3)
 	pattern power 65536 >"$BATS_TEST_TMPDIR/pattern"
-	for ((i = 1; i <= times; i++)); do
-		start_stamp "$DISK_NAME"
-		power off
-		wait_for "the disk to be dead" logged_times "$i" "the device is gone"
-		wait_for "the disk to have no size" grep -qx 0 /sys/block/"$DISK_NAME"/size
-		fails dd if=/dev/zero of="$DISK" bs=4k count=1 oflag=direct
-		stop_stamp "$DISK_NAME"
-		[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
-		power on
-		remove
-		find_again
-	done
-	note "$times power cuts, the last: $(stamp_counts "$DISK_NAME")"
+	taken_under_load "$(in_full 10 3)" cut_power back_with_power
 	dd if="$BATS_TEST_TMPDIR/pattern" of="$DISK" bs=64k oflag=direct status=none
 	power off
 	fails dd if=/dev/zero of="$DISK" bs=4k count=1 oflag=direct
-	power on
-	remove
-	find_again
+	back_with_power
 	cmp -n 65536 "$BATS_TEST_TMPDIR/pattern" "$DISK"
 }
 
@@ -81,9 +79,7 @@ power() {
 	fails dd if=/dev/zero of="$mnt/new" bs=4k count=1 conv=fsync
 	umount "$mnt"
 	note "errors, and unmounted, within $((SECONDS - begin)) s"
-	power on
-	remove
-	find_again
+	back_with_power
 	mount "$DISK" "$mnt"
 	cmp <(pattern mounted 1048576) "$mnt/file"
 	umount "$mnt"

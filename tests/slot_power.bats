@@ -35,6 +35,7 @@ setup_file() {
 		[[ $(controller) != "$(<"$slot/address")"* ]] || break
 	done
 	start_stamp "$DISK_NAME"
+	serve_some "$DISK_NAME"
 	echo 0 >"$slot/power"
 	wait_for "the controller to go" no_controller
 	stop_stamp "$DISK_NAME"
