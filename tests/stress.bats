@@ -18,12 +18,11 @@ setup_file() {
 	load_driver
 }
 
-# life_of DISK: the same for as long as it is there, and nothing when it is not. A disk
-# that goes has no size first.
+# life_of DISK: the same for as long as it can be opened, and nothing when it cannot, which
+# begins somewhere in an unbind.
 life_of() {
-	local size
-	size=$(cat "/sys/block/$1/size" 2>/dev/null) || true
-	[ "${size:-0}" = 0 ] || cat "/sys/block/$1/diskseq" 2>/dev/null || true
+	[ ! -e "$BATS_TEST_TMPDIR/unbinding" ] && [ -b "/dev/$1" ] || return 0
+	cat "/sys/block/$1/diskseq" 2>/dev/null || true
 }
 
 # queue ATTRIBUTE VALUE: of the disk, if there is one just now that takes it.
@@ -88,7 +87,6 @@ keep_verifying() { # ENGINE DEPTH REGION
 	local log=$BATS_TEST_TMPDIR/fio.$1 disk life
 	while still_on; do
 		disk=$(disk_of "$FUNCTION")
-		[ -b "/dev/$disk" ] || continue
 		life=$(life_of "$disk")
 		[ -n "$life" ] || continue
 		if fio --name="$1" --filename="/dev/$disk" --ioengine="$1" \
@@ -97,32 +95,40 @@ keep_verifying() { # ENGINE DEPTH REGION
 			--allow_file_create=0 --verify=crc32c \
 			--verify_fatal=1 >"$log" 2>&1; then
 			count "$1"
-		elif [ "$(life_of "$disk")" = "$life" ]; then
-			found "$1: $(cat "$log")"
 		else
-			count "$1-broken-off"
+			went "$1" "$disk" "$life" "$(cat "$log")"
 			count fio-broken-off
 		fi
 	done
 }
 
+# went WHO DISK LIFE [SAID]: what failed for WHO did so because DISK has gone since that
+# life of it. If not, that is a find.
+went() {
+	if [ "$(life_of "$2")" = "$3" ]; then
+		found "$1 failed, and $2 is there: ${4-}"
+	else
+		count "$1-broken-off"
+	fi
+}
+
 # What dd says it wrote is there when the disk is back, also if dd was broken off.
 keep_writing() { # REGION
-	local round=0 blocks disk
+	local round=0 blocks disk life
 	while still_on; do
 		disk=$(disk_of "$FUNCTION")
-		[ -b "/dev/$disk" ] || continue
+		life=$(life_of "$disk")
+		[ -n "$life" ] || continue
 		round=$((round + 1))
 		blocks=$(pattern "round $round" $MIB | LC_ALL=C dd \
 			of="/dev/$disk" oflag=direct,seek_bytes conv=nocreat \
 			iflag=fullblock bs=4k seek=$(($1 * MIB)) 2>&1 |
 			sed -n 's/+.* records out$//p')
+		[ "${blocks:-0}" -eq 256 ] || went dd "$disk" "$life"
 		[ "${blocks:-0}" -gt 0 ] || continue
-		[ "$blocks" -eq 256 ] || count dd-broken-off
-		until read_back "$1" "$blocks" || ! still_on; do
-			:
+		until read_back "$1" "$blocks"; do
+			still_on || return 0
 		done
-		[ -s "$BATS_TEST_TMPDIR/back" ] || continue
 		if cmp -n $((blocks * 4096)) <(pattern "round $round" $MIB) \
 			"$BATS_TEST_TMPDIR/back"; then
 			count dd
@@ -135,36 +141,46 @@ keep_writing() { # REGION
 }
 
 read_back() { # REGION BLOCKS
+	local disk life
 	: >"$BATS_TEST_TMPDIR/back"
-	dd if="/dev/$(disk_of "$FUNCTION")" of="$BATS_TEST_TMPDIR/back" bs=4k \
+	disk=$(disk_of "$FUNCTION")
+	life=$(life_of "$disk")
+	[ -n "$life" ] || return 1
+	dd if="/dev/$disk" of="$BATS_TEST_TMPDIR/back" bs=4k \
 		iflag=direct,skip_bytes skip=$(($1 * MIB)) count="$2" \
 		status=none 2>/dev/null &&
-		[ "$(stat -c %s "$BATS_TEST_TMPDIR/back")" -eq $(($2 * 4096)) ]
+		[ "$(stat -c %s "$BATS_TEST_TMPDIR/back")" -eq $(($2 * 4096)) ] && return
+	went dd-back "$disk" "$life"
+	return 1
 }
 
 # A region that is discarded reads as zeros.
 keep_discarding() { # REGION
-	local disk
+	local disk life
 	while still_on; do
 		disk=$(disk_of "$FUNCTION")
-		pattern discard $MIB | dd of="/dev/$disk" oflag=seek_bytes \
-			conv=nocreat,fsync iflag=fullblock bs=64k \
-			seek=$(($1 * MIB)) status=none 2>/dev/null || continue
-		# which else wants the disk for itself, and so does who trims
-		blkdiscard --force --offset $(($1 * MIB)) --length $MIB \
-			"/dev/$disk" 2>/dev/null || continue
-		dd if="/dev/$disk" bs=64k count=16 iflag=direct,skip_bytes \
-			skip=$(($1 * MIB)) status=none 2>/dev/null \
-			>"$BATS_TEST_TMPDIR/zeros" || continue
-		[ -s "$BATS_TEST_TMPDIR/zeros" ] || continue
-		if cmp -n "$(stat -c %s "$BATS_TEST_TMPDIR/zeros")" \
-			/dev/zero "$BATS_TEST_TMPDIR/zeros"; then
+		life=$(life_of "$disk")
+		[ -n "$life" ] || continue
+		if ! discard "$1" "$disk" 2>/dev/null; then
+			went discard "$disk" "$life"
+		elif cmp -n $MIB /dev/zero "$BATS_TEST_TMPDIR/zeros"; then
 			count discards
 		else
 			found "what was discarded is not zeros"
 		fi
 		pause
 	done
+}
+
+discard() { # REGION DISK
+	pattern discard $MIB | dd of="/dev/$2" oflag=seek_bytes \
+		conv=nocreat,fsync iflag=fullblock bs=64k \
+		seek=$(($1 * MIB)) status=none || return 1
+	# which else wants the disk for itself, and so does who trims
+	blkdiscard --force --offset $(($1 * MIB)) --length $MIB "/dev/$2" || return 1
+	dd if="/dev/$2" bs=64k count=16 iflag=direct,skip_bytes \
+		skip=$(($1 * MIB)) status=none >"$BATS_TEST_TMPDIR/zeros" || return 1
+	[ "$(stat -c %s "$BATS_TEST_TMPDIR/zeros")" -eq $MIB ]
 }
 
 # A file is there when the free space around it was trimmed. What fails because the disk
@@ -180,13 +196,11 @@ keep_trimming() { # REGION MIB
 		said=$({ dmsetup create trimmed --table \
 			"0 $(($2 * 2048)) linear /dev/$disk $(($1 * 2048))" &&
 			trim /dev/mapper/trimmed "$mnt"; } 2>&1) || status=$?
-		if [ $status -eq 0 ]; then
-			count fstrims
-		elif [ $status -eq 2 ] || [ "$(life_of "$disk")" = "$life" ]; then
-			found "fstrim: $status, $said"
-		else
-			count fstrim-broken-off
-		fi
+		case $status in
+		0)	count fstrims ;;
+		2)	found "fstrim: $said" ;;
+		*)	went fstrim "$disk" "$life" "$said" ;;
+		esac
 		! mountpoint -q "$mnt" || umount "$mnt"
 		# udev may be reading it
 		while [ -e /dev/mapper/trimmed ]; do
@@ -221,7 +235,9 @@ keep_rebinding() {
 				sleep 0.5
 			done
 		done
+		: >"$BATS_TEST_TMPDIR/unbinding"
 		echo "$FUNCTION" >"$SYS_PCI/drivers/nvme_cmb/unbind"
+		rm "$BATS_TEST_TMPDIR/unbinding"
 		echo "$FUNCTION" >"$SYS_PCI/drivers/nvme_cmb/bind"
 		count rebinds
 	done
@@ -292,7 +308,7 @@ keep_squeezing() {
 	for what in "${counts[@]}"; do
 		note "$what: $(counted "$what")"
 	done
-	for what in psync libaio io_uring dd fstrim; do
+	for what in psync libaio io_uring dd dd-back discard fstrim; do
 		note "$what broken off by a disk that went: $(counted "$what-broken-off")"
 	done
 	note "bytes acknowledged to dd and found: $(counted bytes)"
