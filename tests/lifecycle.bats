@@ -44,14 +44,20 @@ disk_is_busy() {
 	wait_for "load on the disk" served_more "$(disk_of "$FUNCTION")" 100
 }
 
-# rebind TIMES [COMMAND]: unbind and bind, with COMMAND before each unbind.
-rebind() {
+rebind() { # TIMES
 	local i
 	for ((i = 0; i < $1; i++)); do
-		${2:-true}
-		unbind "$(controller)"
-		bind nvme_cmb "$(controller)"
+		unbind_it
+		bind_it
 	done
+}
+
+unbind_it() {
+	unbind "$FUNCTION"
+}
+
+bind_it() {
+	bind nvme_cmb "$FUNCTION"
 }
 
 reload_busy() {
@@ -99,17 +105,15 @@ reload_busy() {
 }
 
 @test "unbound and bound under load, time after time" {
-	under_load rebind "$TIMES_BUSY" disk_is_busy
-	echo "# $TIMES_BUSY times" >&3
-	# the disk has another number if the load still had the last one open
-	rebind 1
+	taken_under_load "$TIMES_BUSY" unbind_it bind_it
 	ends_hold_data "$DISK"
 }
 
 @test "removed and inserted under load, time after time" {
 	under_load reload_busy "$TIMES_BUSY"
 	echo "# $TIMES_BUSY times" >&3
-	settle
+	# the disk has another number if the load still had the last one open
+	rebind 1
 	ends_hold_data "$DISK"
 }
 
