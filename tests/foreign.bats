@@ -227,7 +227,7 @@ declines_pmr() {
 	try_bind
 	settle
 	ends_hold_data /dev/nvme_cmb0
-	for other in $CMBSZ=0x0000221d $CMBLOC=0x1002 $((CAP + 4))=0x02000001; do
+	for other in $VS=0x00010300 $CMBSZ=0x0000221d $CMBLOC=0x1002 $((CAP + 4))=0x02000001; do
 		fake_cmb $CMBLOC=2 $CMBSZ=0x0000121d "$other"
 		fails dd if=/dev/nvme_cmb0 of=/dev/null bs=4k count=1 iflag=direct
 		fake_cmb $CMBLOC=2 $CMBSZ=0x0000121d
