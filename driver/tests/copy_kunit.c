@@ -149,8 +149,8 @@ static bool nvme_cmb_copy_try_zero(struct kunit *test, size_t pos, size_t at,
 	struct nvme_cmb_copy_test *t = test->priv;
 	size_t accesses;
 
-	/* Nobody asks for anything but whole words. */
-	if ((pos | len) % NVME_CMB_ACCESS)
+	/* Nobody asks for anything but whole words, and there is no buffer. */
+	if ((pos | len) % NVME_CMB_ACCESS || at != NVME_CMB_GUARD)
 		return false;
 	memset(t->window, NVME_CMB_GUARD_BYTE, NVME_CMB_AREA(len));
 	memset(t->expected, NVME_CMB_GUARD_BYTE, NVME_CMB_AREA(len));

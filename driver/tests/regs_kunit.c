@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What CMBLOC and CMBSZ may say, and what must come of it.
+ * What CMBLOC and CMBSZ may say, or PMRCAP and PMRSTS, and what must come of it.
  */
 #include <kunit/test.h>
 #include <linux/module.h>
@@ -270,10 +270,111 @@ static void nvme_cmb_regs_random_pairs(struct kunit *test)
 	KUNIT_EXPECT_GT(test, cut, NVME_CMB_RANDOM_PAIRS / 1000);
 }
 
+static const struct nvme_cmb_pmrcap_case {
+	const char *name;
+	u32 pmrcap;
+	const char *wrong;
+	unsigned int bir;
+	unsigned int timeout_ms;
+	bool flushes;
+} nvme_cmb_pmrcap_cases[] = {
+	{ "as QEMU has it", 0x01000898, NULL, 4, 500, true },
+	{ "BIR 0", 0x00000818, "PMRCAP.BIR is reserved" },
+	{ "BIR 1", 0x00000838, "PMRCAP.BIR is reserved" },
+	{ "BIR 2", 0x00000858, NULL, 2, 500, true },
+	{ "BIR 3", 0x00000878, NULL, 3, 500, true },
+	{ "BIR 5", 0x000008b8, NULL, 5, 500, true },
+	{ "BIR 6", 0x000008d8, "PMRCAP.BIR is reserved" },
+	{ "BIR 7", 0x000008f8, "PMRCAP.BIR is reserved" },
+	{ "PMRTU of 500 ms, PMRTO of 1", 0x00010898, NULL, 4, 500, true },
+	{ "PMRTU of 500 ms, PMRTO of 255", 0x00ff0898, NULL, 4, 127500, true },
+	{ "PMRTU of a minute, PMRTO of 0", 0x00000998, NULL, 4, 60000, true },
+	{ "PMRTU of a minute, PMRTO of 255", 0x00ff0998, NULL, 4, 15300000, true },
+	{ "PMRTU of 2", 0x00000a98, "PMRCAP.PMRTU is reserved" },
+	{ "PMRTU of 3", 0x00000b98, "PMRCAP.PMRTU is reserved" },
+	{ "PMRWBM of nothing", 0x00000098, NULL, 4, 500, false },
+	{ "PMRWBM of a read", 0x00000498, NULL, 4, 500, true },
+	{ "PMRWBM of both", 0x00000c98, NULL, 4, 500, true },
+	{ "PMRWBM reserved", 0x00003098, NULL, 4, 500, false },
+	{ "all-zeros", 0x00000000, "PMRCAP.BIR is reserved" },
+	{ "all-ones", 0xffffffff, "PMRCAP.BIR is reserved" },
+};
+
+static void nvme_cmb_pmrcap_case_name(const struct nvme_cmb_pmrcap_case *c,
+				      char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(nvme_cmb_pmrcap, nvme_cmb_pmrcap_cases,
+		  nvme_cmb_pmrcap_case_name);
+
+static void nvme_cmb_pmrcap_means(struct kunit *test)
+{
+	const struct nvme_cmb_pmrcap_case *c = test->param_value;
+	struct nvme_cmb_geometry geo;
+	const char *wrong = nvme_cmb_decode_pmr(c->pmrcap, &geo);
+
+	KUNIT_ASSERT_STREQ(test, wrong ?: "nothing", c->wrong ?: "nothing");
+	if (wrong)
+		return;
+	KUNIT_EXPECT_EQ(test, geo.bir, c->bir);
+	KUNIT_EXPECT_EQ(test, nvme_cmb_pmr_timeout_ms(c->pmrcap), c->timeout_ms);
+	KUNIT_EXPECT_EQ(test, nvme_cmb_pmr_flushes(c->pmrcap), c->flushes);
+
+	/* It is all of its BAR. */
+	KUNIT_EXPECT_NULL(test, nvme_cmb_clamp(&geo, SZ_16M + 1));
+	KUNIT_EXPECT_EQ(test, geo.offset, 0);
+	KUNIT_EXPECT_EQ(test, geo.size, SZ_16M);
+}
+
+static const struct nvme_cmb_pmrsts_case {
+	const char *name;
+	u32 pmrsts;
+	const char *wrong;
+	bool read_only;
+} nvme_cmb_pmrsts_cases[] = {
+	{ "all is well", 0x000, NULL, false },
+	{ "ERR, its lowest bit", 0x001, "PMRSTS.ERR: something failed", false },
+	{ "ERR, its highest bit", 0x080, "PMRSTS.ERR: something failed", false },
+	{ "ERR and HSTS", 0x201, "PMRSTS.ERR: something failed", false },
+	{ "NRDY", 0x100, "PMRSTS.NRDY: not ready", false },
+	{ "NRDY and HSTS", 0x500, "PMRSTS.NRDY: not ready", false },
+	{ "HSTS of 1", 0x200,
+	  "PMRSTS.HSTS: what was in it could not be restored in full", true },
+	{ "HSTS of 2", 0x400, "PMRSTS.HSTS: it is read-only", true },
+	{ "HSTS of 3", 0x600, "PMRSTS.HSTS: it has become unreliable", false },
+	{ "HSTS of 4", 0x800, "PMRSTS.HSTS is reserved", false },
+	{ "HSTS of 7", 0xe00, "PMRSTS.HSTS is reserved", false },
+	{ "bits that mean something else", 0xfffff000, NULL, false },
+	{ "all-ones", 0xffffffff, "PMRSTS.NRDY: not ready", false },
+};
+
+static void nvme_cmb_pmrsts_case_name(const struct nvme_cmb_pmrsts_case *c,
+				      char *name)
+{
+	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(nvme_cmb_pmrsts, nvme_cmb_pmrsts_cases,
+		  nvme_cmb_pmrsts_case_name);
+
+static void nvme_cmb_pmrsts_means(struct kunit *test)
+{
+	const struct nvme_cmb_pmrsts_case *c = test->param_value;
+	bool read_only = !c->read_only;
+	const char *wrong = nvme_cmb_decode_pmrsts(c->pmrsts, &read_only);
+
+	KUNIT_EXPECT_STREQ(test, wrong ?: "nothing", c->wrong ?: "nothing");
+	KUNIT_EXPECT_EQ(test, read_only, c->read_only);
+}
+
 static struct kunit_case nvme_cmb_regs_tests[] = {
 	KUNIT_CASE_PARAM(nvme_cmb_regs_mean, nvme_cmb_regs_gen_params),
 	KUNIT_CASE(nvme_cmb_regs_every_boundary),
 	KUNIT_CASE(nvme_cmb_regs_random_pairs),
+	KUNIT_CASE_PARAM(nvme_cmb_pmrcap_means, nvme_cmb_pmrcap_gen_params),
+	KUNIT_CASE_PARAM(nvme_cmb_pmrsts_means, nvme_cmb_pmrsts_gen_params),
 	{}
 };
 
