@@ -15,9 +15,9 @@ static bool nvme_cmb_cmb_present(const struct nvme_cmb_ctrl *ctrl)
 }
 
 /*
- * CMBMSC outlives every reset of the controller, though no loss of its power, so what
- * stands in it may be from another age. QEMU acts on the write to the low half: the
- * high half has to be there by then.
+ * CMBMSC outlives a reset by CC.EN, and in QEMU every reset, so what stands in it may be
+ * from another age. QEMU acts on the write to the low half: the high half has to be
+ * there by then.
  */
 static void nvme_cmb_write_cmbmsc(const struct nvme_cmb_ctrl *ctrl, u64 cmbmsc)
 {
@@ -30,11 +30,10 @@ static void nvme_cmb_write_cmbmsc(const struct nvme_cmb_ctrl *ctrl, u64 cmbmsc)
  * clear: they give the CMB an address in the controller's own commands, and the CPU
  * needs none.
  */
-static int nvme_cmb_cmb_enable(const struct nvme_cmb_window *win)
+static void nvme_cmb_cmb_enable(const struct nvme_cmb_ctrl *ctrl)
 {
-	nvme_cmb_write_cmbmsc(win->ctrl, 0);
-	nvme_cmb_write_cmbmsc(win->ctrl, NVME_CMBMSC_CRE);
-	return 0;
+	nvme_cmb_write_cmbmsc(ctrl, 0);
+	nvme_cmb_write_cmbmsc(ctrl, NVME_CMBMSC_CRE);
 }
 
 static void nvme_cmb_cmb_disable(const struct nvme_cmb_window *win)
@@ -47,7 +46,7 @@ static int nvme_cmb_cmb_open(struct nvme_cmb_window *win)
 	const struct nvme_cmb_ctrl *ctrl = win->ctrl;
 	const char *wrong;
 
-	nvme_cmb_cmb_enable(win);
+	nvme_cmb_cmb_enable(ctrl);
 	win->cmbloc = readl(ctrl->regs + NVME_REG_CMBLOC);
 	win->cmbsz = readl(ctrl->regs + NVME_REG_CMBSZ);
 	wrong = nvme_cmb_decode(win->cmbloc, win->cmbsz, &win->geo);
@@ -76,11 +75,17 @@ static bool nvme_cmb_cmb_same(const struct nvme_cmb_window *win)
 	       readl(regs + NVME_REG_CMBSZ) == win->cmbsz;
 }
 
+/* What has cleared CMBMSC.CRE may have taken what was in the memory, too. */
+static int nvme_cmb_cmb_enable_again(const struct nvme_cmb_window *win)
+{
+	return nvme_cmb_cmb_same(win) ? 0 : -ENODEV;
+}
+
 const struct nvme_cmb_kind nvme_cmb_kind_cmb = {
 	.name		= "cmb",
 	.present	= nvme_cmb_cmb_present,
 	.open		= nvme_cmb_cmb_open,
-	.enable		= nvme_cmb_cmb_enable,
+	.enable		= nvme_cmb_cmb_enable_again,
 	.disable	= nvme_cmb_cmb_disable,
 	.same		= nvme_cmb_cmb_same,
 };

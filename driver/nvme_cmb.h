@@ -86,7 +86,7 @@ struct nvme_cmb_window;
  * @present: does the controller have it? Looks and changes nothing
  * @open: enable it, and find out where it lies; 0, or -ENODEV and a line in the log
  *	if it makes no usable window
- * @enable: enable it again; 0 or an errno
+ * @enable: enable it again, if it holds what it held; 0 or an errno
  * @disable: leave it as it was found
  * @same: do its registers read as they did?
  * @accessible: is it ready to be read and written, and as sound as it was? NULL for what

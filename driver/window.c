@@ -143,8 +143,9 @@ int nvme_cmb_window_flush(const struct nvme_cmb_window *win)
  * nvme_cmb_window_restore - enable the memory again after the controller was reset
  * @win: the window
  *
- * A loss of power clears what enables it, and a reset of the function does for a PMR.
- * QEMU's controller keeps it all, which is as good.
+ * A loss of power clears what enables it, and a reset of the function may. A PMR is
+ * enabled again then; a CMB is not, for it may hold something else by now. QEMU's
+ * controller keeps it all.
  *
  * Context: may sleep.
  * Return: 0, or an errno if this is not the window that was mapped.
