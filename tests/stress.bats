@@ -224,14 +224,17 @@ trim() {
 
 # --- who disturbs them -------------------------------------------------------
 
-# In the midst of what the engines do, but not before each has got through once more: an
-# emulated CPU takes seconds for that.
+# In the midst of what the others do, but not before each of them has got through once
+# more: an emulated CPU takes seconds for that, and a fstrim many.
 keep_rebinding() {
-	local engine before
+	local what
+	local -A before
 	while still_on; do
-		for engine in psync libaio io_uring; do
-			before=$(counted $engine)
-			until [ "$(counted $engine)" -gt "$before" ] || ! still_on; do
+		for what in psync libaio io_uring fstrims; do
+			before[$what]=$(counted "$what")
+		done
+		for what in "${!before[@]}"; do
+			until [ "$(counted "$what")" -gt "${before[$what]}" ] || ! still_on; do
 				sleep 0.5
 			done
 		done
