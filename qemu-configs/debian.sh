@@ -169,6 +169,14 @@ pack_initramfs() { # DIRECTORY
 
 # --- kernels -----------------------------------------------------------------
 
+# The watching kernel's fragment, below the version of its source, as far as this host's
+# apt knows it: either makes another kernel.
+debug_fragment() {
+	echo "# linux-source-6.12 $(apt-cache show --no-all-versions linux-source-6.12 2>/dev/null |
+		sed -n 's/^Version: //p')"
+	cat "$checkout/qemu-configs/debug.config"
+}
+
 # Where KERNEL and all it takes to build modules for it are.
 root_recipe() { # KERNEL
 	case $1 in
@@ -183,7 +191,7 @@ root_recipe() { # KERNEL
 		recipe=(root-rt make_root bookworm "${rt_packages[@]}" "${build_packages[@]}")
 		;;
 	6.12-debug)
-		recipe=(root-debug make_debug_root "$(<"$checkout/qemu-configs/debug.config")"
+		recipe=(root-debug make_debug_root "$(debug_fragment)"
 			bookworm "${source_packages[@]}" "${build_packages[@]}")
 		;;
 	*)
