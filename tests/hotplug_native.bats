@@ -25,11 +25,12 @@ power() {
 	esac
 }
 
-# The disk is known to be dead when requests have found the device gone.
+# cut_power: until requests have found the device gone, as often as cuts says, and the disk
+# is dead.
 cut_power() {
 	power off
+	wait_for "the disk to be dead" logged_times $((++cuts)) "the device is gone"
 	wait_for "the disk to have no size" grep -qx 0 "/sys/block/$DISK_NAME/size"
-	log_since_mark | grep -q "the device is gone"
 	fails dd if=/dev/zero of="$DISK" bs=4k count=1 oflag=direct
 }
 
@@ -58,6 +59,7 @@ back_with_power() {
 }
 
 @test "power cut under load: errors at once, and the data is there afterwards" {
+	local cuts=0
 	pattern power 65536 >"$BATS_TEST_TMPDIR/pattern"
 	taken_under_load "$(in_full 10 3)" cut_power back_with_power
 	dd if="$BATS_TEST_TMPDIR/pattern" of="$DISK" bs=64k oflag=direct status=none
