@@ -63,13 +63,7 @@ static size_t nvme_cmb_copy_accesses(size_t pos, size_t len, unsigned int width)
 	return accesses;
 }
 
-static void nvme_cmb_copy_routine_name(const struct nvme_cmb_routine *routine,
-				       char *name)
-{
-	strscpy(name, routine->name, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(nvme_cmb_copy, nvme_cmb_routines, nvme_cmb_copy_routine_name);
+KUNIT_ARRAY_PARAM_DESC(nvme_cmb_copy, nvme_cmb_routines, name);
 
 static int nvme_cmb_copy_init(struct kunit *test)
 {

@@ -95,13 +95,7 @@ static const struct nvme_cmb_regs_case {
 	  { 2, 0, 0x3000 } },
 };
 
-static void nvme_cmb_regs_case_name(const struct nvme_cmb_regs_case *c,
-				    char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(nvme_cmb_regs, nvme_cmb_regs_cases, nvme_cmb_regs_case_name);
+KUNIT_ARRAY_PARAM_DESC(nvme_cmb_regs, nvme_cmb_regs_cases, name);
 
 static const char *nvme_cmb_regs_read(u32 cmbloc, u32 cmbsz, u64 bar_len,
 				      struct nvme_cmb_geometry *geo)
@@ -300,14 +294,7 @@ static const struct nvme_cmb_pmrcap_case {
 	{ "all-ones", 0xffffffff, "PMRCAP.BIR is reserved" },
 };
 
-static void nvme_cmb_pmrcap_case_name(const struct nvme_cmb_pmrcap_case *c,
-				      char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(nvme_cmb_pmrcap, nvme_cmb_pmrcap_cases,
-		  nvme_cmb_pmrcap_case_name);
+KUNIT_ARRAY_PARAM_DESC(nvme_cmb_pmrcap, nvme_cmb_pmrcap_cases, name);
 
 static void nvme_cmb_pmrcap_means(struct kunit *test)
 {
@@ -350,14 +337,7 @@ static const struct nvme_cmb_pmrsts_case {
 	{ "all-ones", 0xffffffff, "PMRSTS.NRDY: not ready", false },
 };
 
-static void nvme_cmb_pmrsts_case_name(const struct nvme_cmb_pmrsts_case *c,
-				      char *name)
-{
-	strscpy(name, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(nvme_cmb_pmrsts, nvme_cmb_pmrsts_cases,
-		  nvme_cmb_pmrsts_case_name);
+KUNIT_ARRAY_PARAM_DESC(nvme_cmb_pmrsts, nvme_cmb_pmrsts_cases, name);
 
 static void nvme_cmb_pmrsts_means(struct kunit *test)
 {
