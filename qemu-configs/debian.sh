@@ -204,9 +204,10 @@ root_recipe() { # KERNEL
 # release, and the items disk and kernel, all made if need be.
 # shellcheck disable=SC2034
 use_kernel() { # KERNEL
-	local recipe busybox
-	root_recipe "$1" # or there is no such kernel
+	local recipe wanted busybox
 	need_to_make mke2fs cpio modprobe
+	root_recipe "$1" # or there is no such kernel
+	wanted=("${recipe[@]}")
 
 	root_recipe 6.12 # which has the guest's user land, too
 	provide "${recipe[@]}"
@@ -216,9 +217,8 @@ use_kernel() { # KERNEL
 	provide "${recipe[@]}"
 	disk=$(item "${recipe[@]}")
 
-	root_recipe "$1"
-	provide "${recipe[@]}"
-	root=$(item "${recipe[@]}")
+	provide "${wanted[@]}"
+	root=$(item "${wanted[@]}")
 	release=$(cd "$root/usr/lib/modules" && case $1 in 6.1 | 6.12) echo ./"$1".* ;; *) echo ./* ;; esac)
 	release=${release#./}
 	recipe=("kernel-$1" make_kernel "$root" "$release" "$busybox")
