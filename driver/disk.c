@@ -225,7 +225,7 @@ out_free_disk:
  * @disk: the disk
  *
  * When this returns no request is being served and none will be, whoever still
- * has the disk open; so the window may go.
+ * has the disk open; so the window may go, and what was written is flushed.
  *
  * Context: may sleep.
  */
@@ -237,6 +237,7 @@ void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
 	del_gendisk(disk->gd);
 	/* Without requests nobody schedules it any more. It uses the tags. */
 	cancel_work_sync(&disk->gone);
+	nvme_cmb_window_flush(disk->win);
 	nvme_cmb_account_del(disk);
 	if (!disk->win->kind->memory) {
 		nvme_cmb_mq_stop(disk);

@@ -164,6 +164,10 @@ void nvme_cmb_regions_del(struct nvme_cmb_regions *regions)
  * on the device serialises all who hold; who releases may come at any time, but not
  * while they are being held for the same reason.
  *
+ * What was written is flushed, for what comes now may be the end of the device's power, and
+ * nobody else thinks of what was written long ago. Only not for a recovery: the device
+ * has had an error, and keeps its power.
+ *
  * Context: may sleep.
  */
 void nvme_cmb_regions_hold(struct nvme_cmb_regions *regions,
@@ -173,9 +177,16 @@ void nvme_cmb_regions_hold(struct nvme_cmb_regions *regions,
 
 	if (test_and_set_bit(why, &regions->held))
 		return;
-	for (i = 0; i < NVME_CMB_KINDS; i++)
-		if (regions->of[i].disk)
-			nvme_cmb_disk_hold(regions->of[i].disk);
+	for (i = 0; i < NVME_CMB_KINDS; i++) {
+		struct nvme_cmb_region *region = &regions->of[i];
+
+		if (!region->disk && !region->loan)
+			continue;
+		if (region->disk)
+			nvme_cmb_disk_hold(region->disk);
+		if (why != NVME_CMB_HOLD_RECOVERY)
+			nvme_cmb_window_flush(&region->win);
+	}
 }
 
 /**

@@ -117,11 +117,11 @@ bool nvme_cmb_window_same(const struct nvme_cmb_window *win)
 
 /**
  * nvme_cmb_window_flush - flush between two sights of the controller
- * @win: the window, of a kind that flushes
+ * @win: the window; one that no flush helps is left alone
  *
  * For those who copy without looking at the controller. Nothing is acknowledged while
  * it is away; but what they wrote meanwhile is not there, and a flush that comes when it
- * is back cannot know.
+ * is back cannot know. And for those who are about to take its power.
  *
  * Context: any.
  * Return: 0 or -EIO.
@@ -130,6 +130,8 @@ int nvme_cmb_window_flush(const struct nvme_cmb_window *win)
 {
 	int ret;
 
+	if (!win->write_cache || win->read_only)
+		return 0;
 	/* Whether it is accessible, the flush itself finds out. */
 	if (!nvme_cmb_window_same(win))
 		return -EIO;

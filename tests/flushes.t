@@ -12,11 +12,12 @@ export IMAGES
 log=$IMAGES/log
 trap 'rm -rf "$IMAGES"' EXIT
 
-# What QEMU logged, a line for each request: its kind, and the reads of PMRSTS.
+# What QEMU logged, a line for each request: its kind, and the reads of PMRSTS until the
+# next mark, or an FLR, after which the driver looks whether the PMR is back.
 flushes() {
 	perl -lne '
 		BEGIN { $pmrsts = 0xe08 + hex shift @ARGV }
-		/^pci_cfg_write nvme .* \@0x3c <- 0x(\w+)$/ and do {
+		/^pci_cfg_write nvme .* (?:\@0x3c <- 0x(\w+)|\@0x88 <- 0x[89a-f]\w{3})$/ and do {
 			print "$kind $flushes" if $kind;
 			($kind, $flushes) = ($1, 0);
 		};
@@ -51,7 +52,9 @@ flushes=$(flushes "$(sed -n 's/^# nvme at //p' <<<"$guest")")
 each a0 0 "a read flushes nothing"
 each a1 0 "a write flushes nothing"
 each a2 1 "a flush flushes once"
-each a3 1 "a write with fsync flushes once"
+each a3 1 "before a reset what was written is flushed"
+each a4 1 "a write with fsync flushes once"
 # Linux writes a block device's O_DSYNC with FUA, and has a flush follow
-each a4 2 "a write with FUA flushes once, and the flush behind it once more"
+each a5 2 "a write with FUA flushes once, and the flush behind it once more"
+each a7 1 "an unbind flushes what was written"
 echo "1..$number"

@@ -29,23 +29,31 @@ load_driver block_size=512
 function=$(controller)
 echo "# nvme at $(bar 0 "$function")"
 
-# udev would read what was written to, but for the lock
-exec 9<"$DISK"
-flock 9
 trace true
-for round in {1..5}; do
-	# a flush after a reset is one, too
-	[ "$round" -ne 3 ] || echo 1 >"$SYS_PCI/devices/$function/reset"
+for _ in {1..5}; do
+	# udev would read what was written to, but for the lock
+	exec 9<"$DISK"
+	flock 9
 	mark a0
 	dd if="$DISK" of=/dev/null bs=4k count=1 iflag=direct status=none
 	mark a1
 	write oflag=direct
 	mark a2
 	sync "$DISK"
+	# a flush after a reset is one, too
 	mark a3
-	write oflag=direct conv=fsync
+	echo 1 >"$SYS_PCI/devices/$function/reset"
 	mark a4
-	write oflag=direct,dsync
+	write oflag=direct conv=fsync
 	mark a5
+	write oflag=direct,dsync
+	mark a6
+	exec 9<&-
+	settle
+	mark a7
+	unbind "$function"
+	mark a8
+	bind nvme_cmb "$function"
+	disk_came "$DISK"
 done
 trace false
