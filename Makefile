@@ -49,7 +49,7 @@ define check
 	@$(foreach k,$1,$(debian) module $k &&) $(boot) --accelerator
 	@status=0; for KERNEL in $1; do \
 		export KERNEL QUIET=1; unset IMAGES; echo "Kernel $$KERNEL"; \
-		prove --failures --comments -j3 --exec tests/run $2 || status=1; \
+		prove --failures --comments -j3 --exec tests/run $$(tests/run --list $2) || status=1; \
 	done; exit $$status
 endef
 
@@ -83,10 +83,10 @@ shell: ## boot a guest and give a prompt in it, with the disk there
 	@$(boot) --interactive -- qemu-configs/guest/shell.sh
 
 check: ## run the tests in guests of all three kernels
-	$(call check,$(kernels),$$(tests/run --list $(tests)))
+	$(call check,$(kernels),$(tests))
 
 check-debug: ## run them where the kernel watches every step, and on PREEMPT_RT
-	$(call check,$(debug_kernels),$$(tests/run --list $(tests)))
+	$(call check,$(debug_kernels),$(tests))
 
 check-debug-quick: ## run a few of them, on the kernel that watches, whatever KERNEL is
 	$(call check,6.12-debug,$(quick))

@@ -4,6 +4,7 @@
 # What the driver tells of its work: debugfs, and the tracepoint.
 #
 # config: cmb pmr
+# guest: shared
 
 load lib.bash
 

@@ -4,6 +4,7 @@
 # The driver's parameters: what they do, and what they refuse.
 #
 # config: cmb pmr
+# guest: shared
 
 load lib.bash
 

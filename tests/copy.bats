@@ -4,6 +4,7 @@
 # The routines that copy: each moves the same bytes, and the cheapest is chosen.
 #
 # config: cmb pmr
+# guest: shared
 
 load lib.bash
 

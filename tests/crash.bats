@@ -7,6 +7,7 @@
 # that was synced by then.
 #
 # config: cmb pmr
+# guest: shared
 
 load lib.bash
 

@@ -4,6 +4,7 @@
 # Bytes go in and the same bytes come out, and no others.
 #
 # config: cmb pmr
+# guest: shared
 
 load lib.bash
 

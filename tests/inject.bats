@@ -6,6 +6,7 @@
 #
 # config: cmb pmr
 # kernels: 6.12-debug
+# guest: shared
 
 load lib.bash
 

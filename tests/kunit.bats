@@ -5,6 +5,7 @@
 #
 # config: cmb
 # kernels: 6.12-debug
+# guest: shared
 
 load lib.bash
 

@@ -4,6 +4,7 @@
 # Coming and going: bound, unbound, loaded, removed, with and without users.
 #
 # config: cmb pmr
+# guest: shared
 
 load lib.bash
 

@@ -6,6 +6,7 @@
 #
 # config: pmr-root-port
 # qemu: -smp 1
+# guest: shared
 #
 # With one CPU, because QEMU 7.2 may crash where one CPU switches decoders while another
 # one accesses a device.

@@ -5,6 +5,7 @@
 #
 # config: cmb-root-port pmr-root-port
 # qemu: -smp 1
+# guest: shared
 #
 # With one CPU, because QEMU 7.2 may crash where one CPU switches decoders while another
 # one accesses a device.
