@@ -46,6 +46,7 @@ quick := $(filter $(patsubst %,tests/%.bats,stress kunit inject),$(tests))
 # $(call check,KERNELS,FILES)
 define check
 	@bash -c '. qemu-configs/lib.sh && need prove'
+	@$(debian) roots $1
 	@$(foreach k,$1,$(debian) module $k &&) $(boot) --accelerator
 	@status=0; for KERNEL in $1; do \
 		export KERNEL QUIET=1; unset IMAGES; echo "Kernel $$KERNEL"; \

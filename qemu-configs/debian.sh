@@ -12,6 +12,7 @@
 usage() {
 	cat <<'EOF'
 Usage: debian.sh COMMAND
+  roots KERNEL...           make the root directories of KERNELs, beside one another
   module KERNEL [ARG...]    build nvme_cmb.ko for KERNEL in build/; ARG is for make
   clean-cache               remove the cache
 KERNEL is 6.1, 6.12, sid, 6.12-debug or 6.12-rt. NVME_CMB_CACHE names another cache
@@ -200,6 +201,32 @@ root_recipe() { # KERNEL
 	esac
 }
 
+# Make the roots that are not there, beside one another: to unpack Debian keeps but one
+# CPU busy.
+provide_roots() { # KERNEL...
+	local name recipe
+	local -A missing=()
+	for name; do
+		root_recipe "$name"
+		[[ -e $(item "${recipe[@]}") ]] || missing[${recipe[0]#root-}]=$name
+	done
+	((!${#missing[@]})) || phase "Making root-{$(IFS=,; echo "${!missing[*]}")}" provide_beside "${missing[@]}"
+}
+
+provide_beside() { # KERNEL...
+	local name recipe making=() status=0
+	progress=1 # what they have to say is this phase's
+	for name; do
+		root_recipe "$name"
+		provide "${recipe[@]}" &
+		making+=($!)
+	done
+	for name in "${making[@]}"; do
+		wait "$name" || status=$?
+	done
+	return "$status"
+}
+
 # Set what the commands, and who sources this file, need to know of a kernel: root,
 # release, and the items disk and kernel, all made if need be.
 # shellcheck disable=SC2034
@@ -268,6 +295,10 @@ index_module() { # ROOT RELEASE BUILD
 
 main() {
 	case ${1-} in
+	roots)
+		need_to_make
+		provide_roots "${@:2}"
+		;;
 	module)
 		use_kernel "${2-}"
 		phase "Building ($2)" build_module "${@:3}"

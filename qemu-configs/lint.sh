@@ -45,6 +45,7 @@ check_scripts() {
 
 need_to_make shellcheck perl git
 provide checkpatch make_checkpatch
+provide_roots "$@"
 for name; do
 	use_kernel "$name"
 	phase "gcc W=1, sparse ($name)" build_strictly
