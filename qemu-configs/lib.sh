@@ -35,12 +35,16 @@ seconds_since() { # EPOCHREALTIME
 # Run COMMAND as a named phase: its name at once, the time it took when it ends.
 # What it prints is seen while it runs, when it fails, or with V=1.
 phase() { # NAME COMMAND...
-	local name=$1 start=$EPOCHREALTIME status=0 output
+	local name=$1 start=$EPOCHREALTIME status=0 output trap
 	shift
 	printf '%-32s' "$name" >&"$progress"
 	# set -e again: a caller's "||" must not let a failed step pass
 	exec {output}< <(set -e; "$@" 2>&1)
+	# who is interrupted, too, and cleans up, dies of that if nobody reads what it says
+	trap=$(trap -p INT)
+	trap 'cat <&"$output" >/dev/null; exit 130' INT
 	watch_phase <&"$output"
+	eval "${trap:-trap - INT}"
 	exec {output}<&-
 	wait $! || status=$?
 
