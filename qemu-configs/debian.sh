@@ -210,7 +210,7 @@ provide_roots() { # KERNEL...
 		root_recipe "$name"
 		[[ -e $(item "${recipe[@]}") ]] || missing[${recipe[0]#root-}]=$name
 	done
-	((!${#missing[@]})) || phase "Making root-{$(IFS=,; echo "${!missing[*]}")}" provide_beside "${missing[@]}"
+	((!${#missing[@]})) || phase "Making roots: ${!missing[*]}" provide_beside "${missing[@]}"
 }
 
 provide_beside() { # KERNEL...

@@ -37,7 +37,7 @@ seconds_since() { # EPOCHREALTIME
 phase() { # NAME COMMAND...
 	local name=$1 start=$EPOCHREALTIME status=0 output trap
 	shift
-	printf '%-32s' "$name" >&"$progress"
+	printf '%-31s ' "$name" >&"$progress"
 	# set -e again: a caller's "||" must not let a failed step pass
 	exec {output}< <(set -e; "$@" 2>&1)
 	# who is interrupted, too, and cleans up, dies of that if nobody reads what it says
@@ -48,7 +48,7 @@ phase() { # NAME COMMAND...
 	exec {output}<&-
 	wait $! || status=$?
 
-	[[ -z $LIVE ]] || printf '\r\e[K%-32s' "$name" >&"$progress"
+	[[ -z $LIVE ]] || printf '\r\e[K%-31s ' "$name" >&"$progress"
 	if ((status)); then
 		printf '%s\n' "$(colour 31 "failed after $(seconds_since "$start")")" >&"$progress"
 		[[ $V ]] || tail -n 30 <<<"$log" >&2
@@ -68,7 +68,7 @@ watch_phase() {
 		if [[ $V ]]; then
 			printf '%s' "$line${log:(-1)}" >&"$progress"
 		elif [[ $LIVE ]]; then
-			printf '\r\e[K%-32s%s  %.40s' "$name" "$(seconds_since "$start")" "${line##*$'\r'}" >&"$progress"
+			printf '\r\e[K%-31s %s  %.40s' "$name" "$(seconds_since "$start")" "${line##*$'\r'}" >&"$progress"
 		fi
 	done
 	log+=$line
