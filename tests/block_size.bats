@@ -9,7 +9,7 @@
 load lib.bash
 
 setup_file() {
-	modprobe -r nvme_cmb
+	unload_driver
 }
 
 @test "a block size that is neither 512 nor 4096 refuses to load" {

@@ -13,7 +13,7 @@ ROUTINES='loop unrolled movsq memcpy_io'
 [ "$KIND" = cmb ] || ROUTINES+=' memcpy'
 
 setup_file() {
-	modprobe -r nvme_cmb
+	unload_driver
 }
 
 width() { # ROUTINE

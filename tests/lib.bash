@@ -178,7 +178,7 @@ find_again() {
 load_driver() {
 	local controller
 	# udev has loaded it at boot, by its alias and without parameters.
-	modprobe -r nvme_cmb
+	unload_driver
 	modprobe nvme_cmb "$@"
 	for controller in $(controllers); do
 		bind nvme_cmb "$controller"
@@ -188,7 +188,7 @@ load_driver() {
 
 unload_driver() {
 	settle
-	rmmod nvme_cmb
+	modprobe -r nvme_cmb
 }
 
 # bar NUMBER FUNCTION: the address that it was given.
