@@ -45,7 +45,10 @@ teardown() {
 teardown_file() {
 	local mark="lab: the log is read from here"
 	echo "$mark" >/dev/kmsg
-	no_splat "$(dmesg | sed "1,/$mark/d")" && no_leak
+	no_splat "$(dmesg | awk -v mark="$mark" '
+		index($0, mark) { file = text; text = "" }
+		{ text = text $0 "\n" }
+		END { printf "%s", file text }')" && no_leak
 }
 
 # no_splat LOG: NO_SPLAT is for a file whose tests ask the kernel for what looks like one:
