@@ -48,6 +48,7 @@ void nvme_cmb_submit_bio(struct bio *bio)
 	bool stat = blk_queue_io_stat(disk->gd->queue);
 	u64 start_ns = nvme_cmb_account_begin();
 	unsigned long start = 0;
+	blk_status_t status;
 	u64 accesses = 0;
 
 	/* Nobody has held the bio against the limits: a discard may be of the whole disk. */
@@ -57,7 +58,10 @@ void nvme_cmb_submit_bio(struct bio *bio)
 
 	if (stat)
 		start = bio_start_io_acct(bio);
-	bio->bi_status = nvme_cmb_bio_serve(disk, bio, &accesses);
+	status = nvme_cmb_bio_serve(disk, bio, &accesses);
+	/* A bio that was split has the error of a piece that ended before this one. */
+	if (status)
+		bio->bi_status = status;
 	if (stat)
 		bio_end_io_acct(bio, start);
 	if (start_ns)

@@ -99,6 +99,31 @@ errors() {
 	[ "$(blocks_of 17)" -eq $BLOCKS ]
 }
 
+# fails_whole COMMAND...: with one failure in it, of whichever piece, the request fails.
+fails_whole() {
+	arm fail 1 100
+	fails "$@" | grep -E "Input/output error|Remote I/O error"
+	[ "$(happened fail 1)" -eq 1 ]
+}
+
+# 1 MiB is the most that the disk takes at once, in each way
+@test "a request fails whole when a piece of it does, whatever its size" {
+	local kib
+	[ "$(<"/sys/block/$DISK_NAME/queue/max_hw_sectors_kb")" -eq 1024 ]
+	[ "$(<"/sys/block/$DISK_NAME/queue/discard_max_bytes")" -eq 1048576 ]
+	[ "$(<"/sys/block/$DISK_NAME/queue/write_zeroes_max_bytes")" -eq 1048576 ]
+	for kib in 4 1024 1028 8192; do
+		fill 17
+		fails_whole dd if="$DISK" of=/dev/null bs=${kib}k count=1 iflag=direct
+		fails_whole dd if=/dev/zero of="$DISK" bs=${kib}k count=1 oflag=direct
+		fails_whole blkdiscard --force --length $((kib * 1024)) "$DISK"
+		fails_whole blkdiscard --force --zeroout --length $((kib * 1024)) "$DISK"
+		# and then it does not: there is nothing left to fail
+		blkdiscard --force --length $((kib * 1024)) "$DISK"
+		[ "$(blocks_of 17)" -eq $((BLOCKS - kib / 4)) ]
+	done
+}
+
 @test "one in ten fails, of reads, and the data is as it was" {
 	fill 17
 	arm fail 200 10
