@@ -5,12 +5,30 @@
  */
 #include "nvme_cmb.h"
 
+static blk_status_t nvme_cmb_bio_transfer(struct nvme_cmb_disk *disk,
+					  struct bio *bio, u64 *accesses)
+{
+	u64 pos = (u64)bio->bi_iter.bi_sector << SECTOR_SHIFT;
+	struct nvme_cmb_transfer transfer;
+	blk_status_t status;
+
+	nvme_cmb_transfer_init(&transfer, disk, bio_op(bio), bio, pos,
+			       bio->bi_iter.bi_size);
+	while (!(status = nvme_cmb_transfer_chunk(disk, &transfer)) &&
+	       transfer.len)
+		if (cond_resched())
+			transfer.now_ns = ktime_get_ns();
+	*accesses = transfer.accesses;
+	return status;
+}
+
 static blk_status_t nvme_cmb_bio_serve(struct nvme_cmb_disk *disk,
 				       struct bio *bio, u64 *accesses)
 {
-	u64 pos = (u64)bio->bi_iter.bi_sector << SECTOR_SHIFT;
 	blk_status_t status = BLK_STS_OK;
 
+	if (nvme_cmb_fault_strikes(&disk->fault, bio->bi_iter.bi_size))
+		return BLK_STS_IOERR;
 	if (bio->bi_opf & REQ_PREFLUSH)
 		status = nvme_cmb_flush(disk);
 	if (status || !bio->bi_iter.bi_size)
@@ -24,8 +42,7 @@ static blk_status_t nvme_cmb_bio_serve(struct nvme_cmb_disk *disk,
 	case REQ_OP_WRITE:
 	case REQ_OP_DISCARD:
 	case REQ_OP_WRITE_ZEROES:
-		status = nvme_cmb_transfer(disk, bio_op(bio), bio, pos,
-					   bio->bi_iter.bi_size, accesses);
+		status = nvme_cmb_bio_transfer(disk, bio, accesses);
 		break;
 	default:
 		return BLK_STS_NOTSUPP;

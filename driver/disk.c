@@ -212,7 +212,7 @@ out_del_account:
 	/* ->free_disk() is called for disks that were added, and only those. */
 	put_disk(gd);
 	if (!memory)
-		nvme_cmb_mq_free_tags(disk);
+		nvme_cmb_mq_free(disk);
 out_put_index:
 	nvme_cmb_disk_put_index(disk);
 out_free_disk:
@@ -241,7 +241,7 @@ void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
 	nvme_cmb_account_del(disk);
 	if (!disk->win->kind->memory) {
 		nvme_cmb_mq_stop(disk);
-		nvme_cmb_mq_free_tags(disk);
+		nvme_cmb_mq_free(disk);
 	}
 	put_disk(disk->gd);
 }

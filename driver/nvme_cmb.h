@@ -77,6 +77,22 @@ static inline bool nvme_cmb_is_fresh(u64 seen_ns, u64 now_ns)
 	return now_ns - seen_ns < NVME_CMB_SILENCE_NS;
 }
 
+/*
+ * For what others wait for: it is not to be preempted. On PREEMPT_RT all that others wait for
+ * may be, and waking them up has to be.
+ */
+static inline void nvme_cmb_preempt_disable(void)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_disable();
+}
+
+static inline void nvme_cmb_preempt_enable(void)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_enable();
+}
+
 struct nvme_cmb_window;
 
 /**
@@ -311,8 +327,8 @@ enum { NVME_CMB_FAILED, NVME_CMB_GONE };
  * @mq.lock: protects the next two
  * @mq.pending: requests that wait for the window
  * @mq.busy: someone is serving, and will look at @mq.pending again
- * @mq.moved: bytes since the last scheduling point; belongs to who is serving
- * @mq.work: serves on when a task has served others for long enough
+ * @mq.wq: for @mq.work, which a busy CPU must not keep waiting
+ * @mq.work: serves on when a task has to let others run
  * @account: what it all cost
  * @fault: what tests want to go wrong
  */
@@ -331,7 +347,7 @@ struct nvme_cmb_disk {
 		spinlock_t lock;	/* of the next two */
 		struct list_head pending;
 		bool busy;
-		unsigned int moved;
+		struct workqueue_struct *wq;
 		struct work_struct work;
 	} mq;
 
@@ -346,15 +362,40 @@ void nvme_cmb_account_end(struct nvme_cmb_disk *disk, enum req_op op,
 			  u64 accesses);
 
 void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk);
-blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
-			       struct bio *bio, u64 pos, size_t len,
-			       u64 *accesses);
+
+/**
+ * struct nvme_cmb_transfer - the bytes of a request, on their way
+ * @op: REQ_OP_READ, REQ_OP_WRITE, or one that leaves zeros
+ * @iter: where in the request's pages
+ * @pos: where in the window
+ * @len: bytes left to move
+ * @chunk: bytes to move next
+ * @tries: how often that was copied in vain
+ * @now_ns: the time, a little before, by ktime_get_ns()
+ * @accesses: accesses to the window so far
+ */
+struct nvme_cmb_transfer {
+	enum req_op op;
+	struct req_iterator iter;
+	u64 pos;
+	size_t len;
+	size_t chunk;
+	unsigned int tries;
+	u64 now_ns;
+	u64 accesses;
+};
+
+void nvme_cmb_transfer_init(struct nvme_cmb_transfer *transfer,
+			    const struct nvme_cmb_disk *disk, enum req_op op,
+			    struct bio *bio, u64 pos, size_t len);
+blk_status_t nvme_cmb_transfer_chunk(struct nvme_cmb_disk *disk,
+				     struct nvme_cmb_transfer *transfer);
 blk_status_t nvme_cmb_flush(struct nvme_cmb_disk *disk);
 
 struct gendisk *nvme_cmb_mq_alloc_disk(struct nvme_cmb_disk *disk,
 				       struct queue_limits *lim);
 void nvme_cmb_mq_stop(struct nvme_cmb_disk *disk);
-void nvme_cmb_mq_free_tags(struct nvme_cmb_disk *disk);
+void nvme_cmb_mq_free(struct nvme_cmb_disk *disk);
 
 struct gendisk *nvme_cmb_bio_alloc_disk(struct nvme_cmb_disk *disk,
 					struct queue_limits *lim);

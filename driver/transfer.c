@@ -116,64 +116,74 @@ static u64 nvme_cmb_copy(const struct nvme_cmb_window *win, enum req_op op,
 }
 
 /**
- * nvme_cmb_transfer - move the bytes of a request
+ * nvme_cmb_transfer_init - get ready to move the bytes of a request
+ * @transfer: filled in
  * @disk: the disk
  * @op: REQ_OP_READ, REQ_OP_WRITE, or one that leaves zeros
  * @bio: the first of the request's; untouched
  * @pos: where in the window
- * @len: how much, all in all
- * @accesses: how many accesses to the window it took are added here
+ * @len: how much, all in all; not 0
  *
- * Goes stretch by stretch, each between two sights of the controller. A stretch that
- * took so long that a silence may hide in it is copied again, in halves: who
- * interrupted this copy would do the same to one as long, though not NVME_CMB_TRIES
- * times in a row. The stretches grow again after that, for looking at the controller is
- * what short ones mostly do.
- *
- * Context: may sleep, and does so between two stretches.
- * Return: BLK_STS_OK if all of it was moved, else BLK_STS_IOERR.
+ * Context: any.
  */
-blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
-			       struct bio *bio, u64 pos, size_t len,
-			       u64 *accesses)
+void nvme_cmb_transfer_init(struct nvme_cmb_transfer *transfer,
+			    const struct nvme_cmb_disk *disk, enum req_op op,
+			    struct bio *bio, u64 pos, size_t len)
 {
-	struct req_iterator iter = { .bio = bio, .iter = bio->bi_iter };
-	size_t longest = disk->win->stretch, stretch = longest;
-	unsigned int tries = 0;
-	u64 now_ns;
+	*transfer = (struct nvme_cmb_transfer) {
+		.op	= op,
+		.iter	= { .bio = bio, .iter = bio->bi_iter },
+		.pos	= pos,
+		.len	= len,
+		.chunk	= disk->win->stretch,
+		.now_ns	= ktime_get_ns(),
+	};
+}
 
-	if (nvme_cmb_fault_strikes(&disk->fault, len))
+/**
+ * nvme_cmb_transfer_chunk - move some bytes of a request
+ * @disk: the disk
+ * @transfer: the request's; moves on
+ *
+ * A chunk is copied between two sights of the controller. One that took so long that a
+ * silence may hide in it is copied again, in halves: who interrupted this copy would do
+ * the same to one as long, though not NVME_CMB_TRIES times in a row. The chunks grow
+ * again after that, for looking at the controller is what short ones mostly do.
+ *
+ * Who has slept since the last chunk sets @transfer->now_ns anew, or the first copy is in
+ * vain.
+ *
+ * Context: any. Holds the CPU for about a millisecond.
+ * Return: BLK_STS_OK, and @transfer->len is what is left, or BLK_STS_IOERR.
+ */
+blk_status_t nvme_cmb_transfer_chunk(struct nvme_cmb_disk *disk,
+				     struct nvme_cmb_transfer *transfer)
+{
+	struct req_iterator begin = transfer->iter;
+	size_t part = min(transfer->len, transfer->chunk);
+	u64 seen_ns;
+
+	if (!nvme_cmb_seen_lately(disk, transfer->now_ns))
+		return BLK_STS_IOERR;
+	seen_ns = READ_ONCE(disk->seen_ns);
+	transfer->accesses += nvme_cmb_copy(disk->win, transfer->op,
+					    &transfer->iter, transfer->pos,
+					    part);
+	if (!nvme_cmb_see(disk, transfer->now_ns))
 		return BLK_STS_IOERR;
 
-	now_ns = ktime_get_ns();
-	for (;;) {
-		struct req_iterator begin = iter;
-		size_t part = min(len, stretch);
-		u64 seen_ns;
-
-		if (!nvme_cmb_seen_lately(disk, now_ns))
-			return BLK_STS_IOERR;
-		seen_ns = READ_ONCE(disk->seen_ns);
-		*accesses += nvme_cmb_copy(disk->win, op, &iter, pos, part);
-		if (!nvme_cmb_see(disk, now_ns))
-			return BLK_STS_IOERR;
-		now_ns = ktime_get_ns();
-		if (nvme_cmb_is_fresh(seen_ns, now_ns)) {
-			pos += part;
-			len -= part;
-			stretch = min(2 * stretch, longest);
-			tries = 0;
-		} else if (++tries < NVME_CMB_TRIES) {
-			iter = begin;
-			stretch = round_up(part / 2, NVME_CMB_ACCESS);
-		} else {
-			return BLK_STS_IOERR;
-		}
-		if (!len)
-			return BLK_STS_OK;
-		if (cond_resched())
-			now_ns = ktime_get_ns();
+	transfer->now_ns = ktime_get_ns();
+	if (nvme_cmb_is_fresh(seen_ns, transfer->now_ns)) {
+		transfer->pos += part;
+		transfer->len -= part;
+		transfer->chunk = min(2 * transfer->chunk,
+				      (size_t)disk->win->stretch);
+		transfer->tries = 0;
+		return BLK_STS_OK;
 	}
+	transfer->iter = begin;
+	transfer->chunk = round_up(part / 2, NVME_CMB_ACCESS);
+	return ++transfer->tries < NVME_CMB_TRIES ? BLK_STS_OK : BLK_STS_IOERR;
 }
 
 /**
@@ -187,7 +197,7 @@ blk_status_t nvme_cmb_transfer(struct nvme_cmb_disk *disk, enum req_op op,
  * still hide a silence, as an emulator's host may: just before the flush and once more
  * after it.
  *
- * Context: may sleep, but only where a fault is to delay it.
+ * Context: any.
  * Return: BLK_STS_OK or BLK_STS_IOERR.
  */
 blk_status_t nvme_cmb_flush(struct nvme_cmb_disk *disk)
@@ -196,8 +206,7 @@ blk_status_t nvme_cmb_flush(struct nvme_cmb_disk *disk)
 	unsigned long flags;
 	bool flushed;
 
-	if (nvme_cmb_fault_strikes(&disk->fault, 0) ||
-	    !nvme_cmb_seen_lately(disk, ktime_get_ns()))
+	if (!nvme_cmb_seen_lately(disk, ktime_get_ns()))
 		return BLK_STS_IOERR;
 	if (!win->write_cache)
 		return BLK_STS_OK;
