@@ -231,15 +231,18 @@ static unsigned int nvme_cmb_measure(const struct nvme_cmb_window *win,
 static int nvme_cmb_snapshot(const struct nvme_cmb_window *win, void *buf,
 			     size_t len)
 {
+	bool locked, alive;
 	u64 start_ns;
 	int i;
 
 	for (i = 0; i < NVME_CMB_TRIES; i++) {
 		start_ns = ktime_get_ns();
-		if (!nvme_cmb_ctrl_alive(win->ctrl))
-			return -EIO;
+		locked = nvme_cmb_ctrl_lock_cfg(win->ctrl, start_ns);
+		alive = nvme_cmb_ctrl_alive(win->ctrl);
 		nvme_cmb_loop_read(buf, win->base, len);
-		if (!nvme_cmb_ctrl_alive(win->ctrl))
+		alive = alive && nvme_cmb_ctrl_alive(win->ctrl);
+		nvme_cmb_ctrl_unlock_cfg(win->ctrl, locked, ktime_get_ns());
+		if (!alive)
 			return -EIO;
 		if (nvme_cmb_is_fresh(start_ns, ktime_get_ns()))
 			return 0;

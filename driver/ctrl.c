@@ -25,6 +25,7 @@ int nvme_cmb_ctrl_map(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev)
 	}
 
 	ctrl->pdev = pdev;
+	spin_lock_init(&ctrl->cfg.lock);
 	ctrl->regs = pci_ioremap_bar(pdev, 0);
 	if (!ctrl->regs)
 		return -ENOMEM;
@@ -134,4 +135,90 @@ int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl)
 		pci_err(ctrl->pdev, "not disabled after %llu ms: CSTS 0x%08x\n",
 			timeout_us / USEC_PER_MSEC, csts);
 	return ret;
+}
+
+/*
+ * How long user space may be kept from configuration space, and how long it gets then: who
+ * waits there has to be woken, and that on another CPU.
+ */
+#define NVME_CMB_CFG_HOLD_NS	(20 * NSEC_PER_MSEC)
+#define NVME_CMB_CFG_PAUSE_NS	(50 * NSEC_PER_USEC)
+
+/* How long a copy waits for that, and for others' copies before. A flush may take longer. */
+#define NVME_CMB_CFG_WAIT_NS	(2 * NSEC_PER_MSEC)
+
+/* Is it user space's turn? */
+static bool nvme_cmb_ctrl_cfg_is_due(struct nvme_cmb_ctrl *ctrl, u64 now_ns)
+{
+	/* Another CPU may have come here later, and have been first. */
+	if ((s64)(now_ns - ctrl->cfg.since_ns) < (s64)NVME_CMB_CFG_HOLD_NS)
+		return false;
+	if (ctrl->cfg.holders ||
+	    (s64)(now_ns - ctrl->cfg.free_ns) < (s64)NVME_CMB_CFG_PAUSE_NS)
+		return true;
+	ctrl->cfg.since_ns = now_ns;
+	return false;
+}
+
+/**
+ * nvme_cmb_ctrl_lock_cfg - keep user space from configuration space
+ * @ctrl: the controller
+ * @now_ns: the time, or a little before, by ktime_get_ns()
+ *
+ * Whoever can write to configuration space can switch a device's memory off, and on again
+ * at once: setpci can. In the middle of a copy nothing would show that. The PCI core has a
+ * lock for that, which this one is for several copies at once. It is a bit that user
+ * space's accesses wait for, so that the copy may not sleep, nor be preempted, while
+ * it is set. The core's own accesses do not wait for it, nor does anything elsewhere that
+ * silences a device: a bridge, a slot.
+ *
+ * It is not waited for: who resets the device has it, and waits for requests to end. But
+ * this waits, for NVME_CMB_CFG_WAIT_NS at most, when user space was kept away for so long
+ * that it has to have its turn.
+ *
+ * Context: process; returns with preemption disabled, but on PREEMPT_RT, where whoever holds a
+ * lock that others wait for may be preempted, and whoever wakes them up has to be.
+ * Return: true if user space is kept away, false if it has its turn or someone else the lock.
+ */
+bool nvme_cmb_ctrl_lock_cfg(struct nvme_cmb_ctrl *ctrl, u64 now_ns)
+{
+	u64 begin_ns = now_ns;
+	bool due, locked;
+
+	nvme_cmb_preempt_disable();
+	spin_lock(&ctrl->cfg.lock);
+	while ((due = nvme_cmb_ctrl_cfg_is_due(ctrl, now_ns)) &&
+	       now_ns - begin_ns < NVME_CMB_CFG_WAIT_NS) {
+		spin_unlock(&ctrl->cfg.lock);
+		now_ns = ktime_get_ns();
+		spin_lock(&ctrl->cfg.lock);
+	}
+	locked = !due && (ctrl->cfg.holders ||
+			  pci_cfg_access_trylock(ctrl->pdev));
+	if (locked)
+		ctrl->cfg.holders++;
+	spin_unlock(&ctrl->cfg.lock);
+	return locked;
+}
+
+/**
+ * nvme_cmb_ctrl_unlock_cfg - undo nvme_cmb_ctrl_lock_cfg()
+ * @ctrl: the controller
+ * @locked: what that returned
+ * @now_ns: the time, or a little before, by ktime_get_ns()
+ *
+ * Context: process.
+ */
+void nvme_cmb_ctrl_unlock_cfg(struct nvme_cmb_ctrl *ctrl, bool locked,
+			      u64 now_ns)
+{
+	if (locked) {
+		spin_lock(&ctrl->cfg.lock);
+		if (!--ctrl->cfg.holders) {
+			ctrl->cfg.free_ns = now_ns;
+			pci_cfg_access_unlock(ctrl->pdev);
+		}
+		spin_unlock(&ctrl->cfg.lock);
+	}
+	nvme_cmb_preempt_enable();
 }

@@ -38,12 +38,23 @@
  * @regs: BAR 0
  * @cap: CAP, as read at probe
  * @vs: VS, as read at probe; see nvme_cmb_ctrl_alive()
+ * @cfg: for nvme_cmb_ctrl_lock_cfg()
+ * @cfg.lock: protects the rest
+ * @cfg.holders: copies under way that keep user space from configuration space
+ * @cfg.since_ns: since when it has been kept away, but for pauses too short to use
+ * @cfg.free_ns: when it was let in last
  */
 struct nvme_cmb_ctrl {
 	struct pci_dev *pdev;
 	void __iomem *regs;
 	u64 cap;
 	u32 vs;
+	struct {
+		spinlock_t lock;	/* of what follows */
+		unsigned int holders;
+		u64 since_ns;
+		u64 free_ns;
+	} cfg;
 };
 
 int nvme_cmb_ctrl_map(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev);
@@ -52,6 +63,9 @@ u64 nvme_cmb_ctrl_bar_len(const struct nvme_cmb_ctrl *ctrl, unsigned int bir);
 bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl);
+bool nvme_cmb_ctrl_lock_cfg(struct nvme_cmb_ctrl *ctrl, u64 now_ns);
+void nvme_cmb_ctrl_unlock_cfg(struct nvme_cmb_ctrl *ctrl, bool locked,
+			      u64 now_ns);
 
 #define NVME_CMB_SILENCE_NS	(5 * NSEC_PER_MSEC)
 
@@ -151,7 +165,7 @@ extern const struct nvme_cmb_kind nvme_cmb_kind_pmr;
  *	scheduling points
  */
 struct nvme_cmb_window {
-	const struct nvme_cmb_ctrl *ctrl;
+	struct nvme_cmb_ctrl *ctrl;
 	const struct nvme_cmb_kind *kind;
 	u32 cmbloc;
 	u32 cmbsz;
@@ -172,7 +186,7 @@ struct nvme_cmb_window {
 };
 
 int nvme_cmb_window_open(struct nvme_cmb_window *win,
-			 const struct nvme_cmb_ctrl *ctrl,
+			 struct nvme_cmb_ctrl *ctrl,
 			 const struct nvme_cmb_kind *kind);
 void nvme_cmb_window_close(struct nvme_cmb_window *win);
 int nvme_cmb_window_map(struct nvme_cmb_window *win);
@@ -476,7 +490,7 @@ struct nvme_cmb_regions {
 
 bool nvme_cmb_regions_present(const struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_regions_add(struct nvme_cmb_regions *regions,
-			 const struct nvme_cmb_ctrl *ctrl,
+			 struct nvme_cmb_ctrl *ctrl,
 			 const struct nvme_cmb_options *options);
 void nvme_cmb_regions_del(struct nvme_cmb_regions *regions);
 void nvme_cmb_regions_hold(struct nvme_cmb_regions *regions,

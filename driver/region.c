@@ -64,7 +64,7 @@ static int nvme_cmb_region_lend(struct nvme_cmb_region *region)
 }
 
 static int nvme_cmb_region_add(struct nvme_cmb_region *region,
-			       const struct nvme_cmb_ctrl *ctrl,
+			       struct nvme_cmb_ctrl *ctrl,
 			       const struct nvme_cmb_kind *kind,
 			       const struct nvme_cmb_options *options,
 			       struct nvme_cmb_disk *first)
@@ -100,7 +100,7 @@ static int nvme_cmb_region_add(struct nvme_cmb_region *region,
  * Return: 0, -ENODEV if nothing is left, or the errno of what failed.
  */
 int nvme_cmb_regions_add(struct nvme_cmb_regions *regions,
-			 const struct nvme_cmb_ctrl *ctrl,
+			 struct nvme_cmb_ctrl *ctrl,
 			 const struct nvme_cmb_options *options)
 {
 	bool any = false;

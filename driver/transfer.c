@@ -145,7 +145,8 @@ void nvme_cmb_transfer_init(struct nvme_cmb_transfer *transfer,
  * @disk: the disk
  * @transfer: the request's; moves on
  *
- * A chunk is copied between two sights of the controller. One that took so long that a
+ * A chunk is copied between two sights of the controller, while user space has to stay
+ * away from configuration space. One that took so long that a
  * silence may hide in it is copied again, in halves: who interrupted this copy would do
  * the same to one as long, though not NVME_CMB_TRIES times in a row. The chunks grow
  * again after that, for looking at the controller is what short ones mostly do.
@@ -153,26 +154,32 @@ void nvme_cmb_transfer_init(struct nvme_cmb_transfer *transfer,
  * Who has slept since the last chunk sets @transfer->now_ns anew, or the first copy is in
  * vain.
  *
- * Context: any. Holds the CPU for about a millisecond.
+ * Context: process, for about a millisecond without preemption.
  * Return: BLK_STS_OK, and @transfer->len is what is left, or BLK_STS_IOERR.
  */
 blk_status_t nvme_cmb_transfer_chunk(struct nvme_cmb_disk *disk,
 				     struct nvme_cmb_transfer *transfer)
 {
+	struct nvme_cmb_ctrl *ctrl = disk->win->ctrl;
 	struct req_iterator begin = transfer->iter;
 	size_t part = min(transfer->len, transfer->chunk);
+	bool locked, seen;
 	u64 seen_ns;
 
 	if (!nvme_cmb_seen_lately(disk, transfer->now_ns))
 		return BLK_STS_IOERR;
+
+	locked = nvme_cmb_ctrl_lock_cfg(ctrl, transfer->now_ns);
 	seen_ns = READ_ONCE(disk->seen_ns);
 	transfer->accesses += nvme_cmb_copy(disk->win, transfer->op,
 					    &transfer->iter, transfer->pos,
 					    part);
-	if (!nvme_cmb_see(disk, transfer->now_ns))
-		return BLK_STS_IOERR;
-
+	seen = nvme_cmb_see(disk, transfer->now_ns);
 	transfer->now_ns = ktime_get_ns();
+	nvme_cmb_ctrl_unlock_cfg(ctrl, locked, transfer->now_ns);
+
+	if (!seen)
+		return BLK_STS_IOERR;
 	if (nvme_cmb_is_fresh(seen_ns, transfer->now_ns)) {
 		transfer->pos += part;
 		transfer->len -= part;
@@ -204,17 +211,19 @@ blk_status_t nvme_cmb_flush(struct nvme_cmb_disk *disk)
 {
 	const struct nvme_cmb_window *win = disk->win;
 	unsigned long flags;
-	bool flushed;
+	bool locked, flushed;
 
 	if (!nvme_cmb_seen_lately(disk, ktime_get_ns()))
 		return BLK_STS_IOERR;
 	if (!win->write_cache)
 		return BLK_STS_OK;
 
+	locked = nvme_cmb_ctrl_lock_cfg(win->ctrl, ktime_get_ns());
 	local_irq_save(flags);
 	flushed = nvme_cmb_see(disk, ktime_get_ns()) &&
 		  !win->kind->flush(win) &&
 		  nvme_cmb_see(disk, ktime_get_ns());
 	local_irq_restore(flags);
+	nvme_cmb_ctrl_unlock_cfg(win->ctrl, locked, ktime_get_ns());
 	return flushed ? BLK_STS_OK : BLK_STS_IOERR;
 }

@@ -33,7 +33,7 @@ static void __iomem *nvme_cmb_window_remap(const struct nvme_cmb_window *win)
  * Return: 0, or -ENODEV if the memory makes no usable window, which is said in the log.
  */
 int nvme_cmb_window_open(struct nvme_cmb_window *win,
-			 const struct nvme_cmb_ctrl *ctrl,
+			 struct nvme_cmb_ctrl *ctrl,
 			 const struct nvme_cmb_kind *kind)
 {
 	win->ctrl = ctrl;
@@ -128,16 +128,18 @@ bool nvme_cmb_window_same(const struct nvme_cmb_window *win)
  */
 int nvme_cmb_window_flush(const struct nvme_cmb_window *win)
 {
-	int ret;
+	int ret = -EIO;
+	bool locked;
 
 	if (!win->write_cache || win->read_only)
 		return 0;
+	locked = nvme_cmb_ctrl_lock_cfg(win->ctrl, ktime_get_ns());
 	/* Whether it is accessible, the flush itself finds out. */
-	if (!nvme_cmb_window_same(win))
-		return -EIO;
-	ret = win->kind->flush(win);
+	if (nvme_cmb_window_same(win))
+		ret = win->kind->flush(win);
 	if (!nvme_cmb_ctrl_alive(win->ctrl))
 		ret = -EIO;
+	nvme_cmb_ctrl_unlock_cfg(win->ctrl, locked, ktime_get_ns());
 	return ret;
 }
 

@@ -41,6 +41,17 @@ bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl)
 	return ctrl->vs;
 }
 
+/* And has no configuration space. */
+bool nvme_cmb_ctrl_lock_cfg(struct nvme_cmb_ctrl *ctrl, u64 now_ns)
+{
+	return false;
+}
+
+void nvme_cmb_ctrl_unlock_cfg(struct nvme_cmb_ctrl *ctrl, bool locked,
+			      u64 now_ns)
+{
+}
+
 static unsigned int nvme_cmb_copy_length(int i)
 {
 	return i < NVME_CMB_SHORT ? i : nvme_cmb_long[i - NVME_CMB_SHORT];
