@@ -338,7 +338,7 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 
 	worst_ns = max(win->read_ps, win->write_ps) / 1000 + 1;
 	/* With an access half as wide it takes twice as long, which will do. */
-	win->stretch = max(NVME_CMB_STRETCH_NS / worst_ns, 1) * NVME_CMB_ACCESS;
+	win->stretch = max(NVME_CMB_STRETCH_NS / worst_ns, 1L) * NVME_CMB_ACCESS;
 out_free_buf:
 	kfree(buf);
 	return ret;

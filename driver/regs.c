@@ -81,8 +81,9 @@ unsigned int nvme_cmb_pmr_timeout_ms(u32 pmrcap)
 {
 	unsigned int unit_ms = FIELD_GET(NVME_CMB_PMRCAP_PMRTU, pmrcap) ?
 			       60000 : 500;
+	unsigned int units = FIELD_GET(NVME_CMB_PMRCAP_PMRTO, pmrcap);
 
-	return unit_ms * max(FIELD_GET(NVME_CMB_PMRCAP_PMRTO, pmrcap), 1);
+	return unit_ms * max(units, 1U);
 }
 
 /**
