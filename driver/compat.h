@@ -2,7 +2,8 @@
 /*
  * The driver is written for the newest kernel. What older ones call otherwise
  * is translated here and nowhere else, newest first, as far back as Debian's 6.1.
- * Of those between, only 6.12 has been tried.
+ * "make lint" builds for each kernel that Debian has; between those, each shim is
+ * right by the release that it names, in which the interface changed.
  */
 #ifndef NVME_CMB_COMPAT_H
 #define NVME_CMB_COMPAT_H
@@ -33,8 +34,8 @@ static inline int nvme_cmb_compat_alloc_tag_set(struct blk_mq_tag_set *set)
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
 /*
- * The limits came by one call each and the features by flags, a disk rotated unless
- * told not to, and one that takes bios waited unless told that it does not.
+ * The features were no limits, but flags. A disk rotated unless told not to, and one
+ * that takes bios waited unless told that it does not.
  */
 #define BLK_FEAT_WRITE_CACHE	BIT(0)
 #define BLK_FEAT_FUA		BIT(1)
@@ -52,14 +53,30 @@ struct nvme_cmb_compat_limits {
 	unsigned int features;
 };
 
+static inline void
+nvme_cmb_compat_set_features(struct gendisk *gd, unsigned int features)
+{
+	struct request_queue *q = gd->queue;
+
+	blk_queue_write_cache(q, features & BLK_FEAT_WRITE_CACHE,
+			      features & BLK_FEAT_FUA);
+	if (features & BLK_FEAT_IO_STAT)
+		blk_queue_flag_set(QUEUE_FLAG_IO_STAT, q);
+	if (features & BLK_FEAT_NOWAIT)
+		blk_queue_flag_set(QUEUE_FLAG_NOWAIT, q);
+	blk_queue_flag_set(QUEUE_FLAG_NONROT, q);
+}
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+/* The limits came by one call each, when there was a disk. */
 static inline struct gendisk *
 nvme_cmb_compat_set_limits(struct gendisk *gd,
 			   const struct nvme_cmb_compat_limits *lim)
 {
 	struct request_queue *q;
 
-	if (IS_ERR(gd))
-		return gd;
+	if (IS_ERR_OR_NULL(gd))
+		return gd ?: ERR_PTR(-ENOMEM);
 	q = gd->queue;
 	blk_queue_logical_block_size(q, lim->logical_block_size);
 	blk_queue_physical_block_size(q, lim->physical_block_size);
@@ -68,35 +85,69 @@ nvme_cmb_compat_set_limits(struct gendisk *gd,
 	blk_queue_max_write_zeroes_sectors(q, lim->max_write_zeroes_sectors);
 	blk_queue_max_discard_sectors(q, lim->max_hw_discard_sectors);
 	q->limits.discard_granularity = lim->discard_granularity;
-	blk_queue_write_cache(q, lim->features & BLK_FEAT_WRITE_CACHE,
-			      lim->features & BLK_FEAT_FUA);
-	if (lim->features & BLK_FEAT_IO_STAT)
-		blk_queue_flag_set(QUEUE_FLAG_IO_STAT, q);
-	if (lim->features & BLK_FEAT_NOWAIT)
-		blk_queue_flag_set(QUEUE_FLAG_NOWAIT, q);
-	blk_queue_flag_set(QUEUE_FLAG_NONROT, q);
+	nvme_cmb_compat_set_features(gd, lim->features);
 	return gd;
 }
 
+static inline struct gendisk *
+nvme_cmb_compat_mq_alloc_disk(struct blk_mq_tag_set *set,
+			      const struct nvme_cmb_compat_limits *lim,
+			      void *queuedata)
+{
+	return nvme_cmb_compat_set_limits(blk_mq_alloc_disk(set, queuedata),
+					  lim);
+}
+
+static inline struct gendisk *
+nvme_cmb_compat_alloc_disk(const struct nvme_cmb_compat_limits *lim, int node)
+{
+	return nvme_cmb_compat_set_limits(blk_alloc_disk(node), lim);
+}
+#else
+static inline struct queue_limits
+nvme_cmb_compat_queue_limits(const struct nvme_cmb_compat_limits *lim)
+{
+	return (struct queue_limits) {
+		.logical_block_size		= lim->logical_block_size,
+		.physical_block_size		= lim->physical_block_size,
+		.max_hw_sectors			= lim->max_hw_sectors,
+		.max_segments			= lim->max_segments,
+		.max_write_zeroes_sectors	= lim->max_write_zeroes_sectors,
+		.max_hw_discard_sectors		= lim->max_hw_discard_sectors,
+		.discard_granularity		= lim->discard_granularity,
+	};
+}
+
+static inline struct gendisk *
+nvme_cmb_compat_mq_alloc_disk(struct blk_mq_tag_set *set,
+			      const struct nvme_cmb_compat_limits *lim,
+			      void *queuedata)
+{
+	struct queue_limits limits = nvme_cmb_compat_queue_limits(lim);
+	struct gendisk *gd = blk_mq_alloc_disk(set, &limits, queuedata);
+
+	if (!IS_ERR(gd))
+		nvme_cmb_compat_set_features(gd, lim->features);
+	return gd;
+}
+
+static inline struct gendisk *
+nvme_cmb_compat_alloc_disk(const struct nvme_cmb_compat_limits *lim, int node)
+{
+	struct queue_limits limits = nvme_cmb_compat_queue_limits(lim);
+	struct gendisk *gd = blk_alloc_disk(&limits, node);
+
+	if (!IS_ERR(gd))
+		nvme_cmb_compat_set_features(gd, lim->features);
+	return gd;
+}
+#endif
+
 #define queue_limits nvme_cmb_compat_limits
-
 #undef blk_mq_alloc_disk
-#define blk_mq_alloc_disk(set, lim, queuedata)				\
-({									\
-	static struct lock_class_key __key;				\
-									\
-	nvme_cmb_compat_set_limits(__blk_mq_alloc_disk(set, queuedata,	\
-						       &__key), lim);	\
-})
-
+#define blk_mq_alloc_disk nvme_cmb_compat_mq_alloc_disk
 #undef blk_alloc_disk
-#define blk_alloc_disk(lim, node)					\
-({									\
-	static struct lock_class_key __key;				\
-	struct gendisk *__gd = __blk_alloc_disk(node, &__key);		\
-									\
-	nvme_cmb_compat_set_limits(__gd ?: ERR_PTR(-ENOMEM), lim);	\
-})
+#define blk_alloc_disk nvme_cmb_compat_alloc_disk
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
