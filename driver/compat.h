@@ -22,11 +22,13 @@ static inline int nvme_cmb_compat_alloc_tag_set(struct blk_mq_tag_set *set)
 #define blk_mq_alloc_tag_set nvme_cmb_compat_alloc_tag_set
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
-/* Lockdep did not yet know freezing as a lock, which has an owner. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0) && !defined(NVME_CMB_HAVE_NON_OWNER)
+/* Lockdep did not yet know freezing as a lock, which has an owner; Kbuild looks. */
 #define blk_freeze_queue_start_non_owner	blk_freeze_queue_start
 #define blk_mq_unfreeze_queue_non_owner		blk_mq_unfreeze_queue
+#endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 #include <asm/unaligned.h>
 #else
 #include <linux/unaligned.h>
