@@ -152,6 +152,16 @@ nvme_cmb_compat_alloc_disk(const struct nvme_cmb_compat_limits *lim, int node)
 #define blk_alloc_disk nvme_cmb_compat_alloc_disk
 #endif
 
+#if defined(KUNIT_ARRAY_PARAM) && !defined(KUNIT_ARRAY_PARAM_DESC)
+/* 6.7: KUnit had an array's descriptions written by a function, and no macro to write it. */
+#define KUNIT_ARRAY_PARAM_DESC(name, array, desc_member)		\
+static void name##_get_desc(typeof(&(array)[0]) param, char *desc)	\
+{									\
+	strscpy(desc, param->desc_member, KUNIT_PARAM_DESC_SIZE);	\
+}									\
+KUNIT_ARRAY_PARAM(name, array, name##_get_desc)
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 /* A dead disk kept its size, and took in what could not be written any more. */
 static inline void nvme_cmb_compat_mark_disk_dead(struct gendisk *gd)

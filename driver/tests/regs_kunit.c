@@ -7,6 +7,7 @@
 #include <linux/prandom.h>
 #include <linux/random.h>
 
+#include "../compat.h"
 #include "../regs.c"
 
 #define NVME_CMB_RANDOM_PAIRS	100000
