@@ -343,3 +343,4 @@ module_exit(nvme_cmb_exit);
 
 MODULE_DESCRIPTION("NVMe Controller Memory Buffer and Persistent Memory Region as block devices");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(NVME_CMB_VERSION);

@@ -88,3 +88,4 @@ module_auxiliary_driver(nvme_cmb_pmem_driver);
 
 MODULE_DESCRIPTION("NVMe Persistent Memory Region for libnvdimm");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(NVME_CMB_VERSION);
