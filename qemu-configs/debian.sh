@@ -273,7 +273,7 @@ build_in_root() { # ROOT RELEASE BUILD ARG...
 	done
 	mount --bind "$build" "$root/mnt"
 	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" \
-		make -C "/lib/modules/$release/build" M=/mnt -j"$(nproc)" "$@" modules
+		make -C "/lib/modules/$release/build" M=/mnt -j"$(nproc)" CONFIG_NVME_CMB_KUNIT_TEST=m "$@" modules
 }
 
 # depmod reads every module, so it is run here and not in an emulated guest: for a
