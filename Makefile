@@ -3,8 +3,14 @@
 # "make" builds the module as any out-of-tree module; the other targets use the
 # lab in qemu-configs/. Kbuild reads the file of that name and never this one.
 
-KVER   ?= $(shell uname -r)
+# KERNELRELEASE is what DKMS and akmods call it, O where a kernel was built. To the kernel's
+# own Makefile either means something else.
+KVER   ?= $(or $(KERNELRELEASE),$(shell uname -r))
+ifeq ($(origin O),command line)
+override KDIR := $(abspath $(O))
+endif
 KDIR   ?= /lib/modules/$(KVER)/build
+MAKEOVERRIDES := $(filter-out KERNELRELEASE=% O=%,$(MAKEOVERRIDES))
 
 kernels := 6.1 6.12 sid
 # the one built to watch drivers, and the one that preempts what others do not
@@ -17,6 +23,9 @@ override V      := $(filter-out 0,$(V))
 override FULL   := $(filter-out 0,$(FULL))
 export QEMU V FULL
 
+# Build environments have a KERNEL and a CONFIG of their own: both are the lab's only
+lab := run shell check check-debug check-debug-quick lint bench bench-quick
+ifneq ($(filter $(lab),$(MAKECMDGOALS)),)
 ifneq ($(KERNEL),)
 ifneq ($(words $(KERNEL)) $(filter $(kernels) $(debug_kernels),$(KERNEL)),1 $(KERNEL))
 $(error no kernel '$(KERNEL)': KERNEL is one of $(kernels) $(debug_kernels))
@@ -24,6 +33,7 @@ endif
 endif
 ifneq ($(words $(CONFIG)) $(filter $(configs),$(CONFIG)),1 $(CONFIG))
 $(error no topology '$(CONFIG)': CONFIG is one of $(configs))
+endif
 endif
 
 # run, shell and bench need one kernel, check and lint go through all
@@ -61,18 +71,34 @@ endef
 
 all: modules
 
+# Objects go to MO, or beside the sources
+kbuild   = $(if $(word 2,$(CURDIR)),$(error no module builds in a directory with a space in its name: move '$(CURDIR)'))\
+	   -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(abspath $(MO))) $(addprefix V=,$(V))
+# as its modules have it, and its directory; Debian's 6.1 has another in kernel.release
+release  = $$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
+
 modules modules_install: | $(KDIR)/Makefile
 modules: ## build nvme_cmb.ko for the kernel of KDIR or KVER (default: the running one)
-	$(MAKE) -C $(KDIR) M=$(CURDIR) $(addprefix V=,$(V)) modules
+	@[ -w . ] || [ '$(MO)' ] || \
+		{ echo "error: $(CURDIR) is not to be written: build in a copy, or with MO=directory since Linux 6.13" >&2; exit 1; }
+	@[ ! '$(MO)' ] || printf '%s\n' 6.13 "$(release)" | sort -VC || \
+		{ echo "error: Linux $(release) does not know MO, 6.13 does: build in a copy" >&2; exit 1; }
+	$(MAKE) $(kbuild) modules
 
 $(KDIR)/Makefile:
 	@echo "error: no kernel headers in $(KDIR): install linux-headers-$(KVER), or set KDIR" >&2
 	@exit 1
 
-modules_install: ## install it there
-	$(MAKE) -C $(KDIR) M=$(CURDIR) $(addprefix V=,$(V)) modules_install
+modules_install: ## install what is built there
+	@grep -qs "vermagic=$(release) " $(or $(MO),.)/nvme_cmb.ko || \
+		{ echo "error: nothing is built for Linux $(release): run make first" >&2; exit 1; }
+	$(MAKE) $(kbuild) KERNELRELEASE="$(release)" modules_install
+# Kbuild does so only where there is a System.map, which distributions keep elsewhere
+	@[ '$(INSTALL_MOD_PATH)' ] || PATH=$$PATH:/usr/sbin:/sbin depmod "$(release)"
 
-install: modules ## build and install it
+# Root leaves no objects in a user's checkout, which could not be removed any more
+install: ## build and install it; in another's checkout install what is built there
+	@if [ '$(MO)' ] || [ -O . -a -w . ]; then $(MAKE) modules; fi
 	@$(MAKE) modules_install
 
 run: ## boot a guest and use its CMB as a disk: the main job
@@ -116,8 +142,10 @@ clean-cache: ## remove the kernels and disks that the lab keeps outside the chec
 help: ## list the targets
 	@sed -En 's/^([a-z_-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 	@echo
-	@echo 'Variables: KERNEL=6.1|6.12|sid|6.12-debug|6.12-rt (run, shell: 6.12; bench: the same, and none that watches'
-	@echo '           or preempts; check: the first three; lint: the first four),'
-	@echo '           CONFIG=$(subst $() ,|,$(configs)),'
-	@echo '           IMAGES=directory that keeps the contents of disks and of a PMR from run to run,'
-	@echo '           QEMU=path of another QEMU, V=1 for all output, FULL=1 for more of each test, in all topologies'
+	@echo 'The module:  KVER=release, or KDIR=directory where that kernel was built (default: the running one);'
+	@echo '             MO=directory for objects, since Linux 6.13; what Kbuild knows: INSTALL_MOD_PATH, LLVM, W, ...'
+	@echo 'The lab:     KERNEL=6.1|6.12|sid|6.12-debug|6.12-rt (run, shell: 6.12; bench: the same, and none that watches'
+	@echo '             or preempts; check: the first three; lint: the first four),'
+	@echo '             CONFIG=$(subst $() ,|,$(configs)),'
+	@echo '             IMAGES=directory that keeps the contents of disks and of a PMR from run to run,'
+	@echo '             QEMU=path of another QEMU, V=1 for all output, FULL=1 for more of each test, in all topologies'

@@ -1,0 +1,120 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# "make" as users and packages call it, with the headers of KERNEL: what it builds, for
+# which kernel, what it installs, and what it refuses in one line.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=qemu-configs/debian.sh
+. qemu-configs/debian.sh
+
+use_kernel "${KERNEL:-6.12}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+number=0
+
+is() { # GOT WANTED NAME
+	number=$((number + 1))
+	if [ "$1" = "$2" ]; then
+		echo "ok $number $3"
+	else
+		echo "not ok $number $3"
+		printf '%s\n' "got: $1" "wanted: $2" "$out" | tail -n 30 | sed 's/^/# /'
+	fi
+}
+
+# Its sources are as a package has them, with no object in them
+sources() { # DIRECTORY
+	mkdir -p "$work/$1"
+	cp -r Makefile Kbuild driver qemu-configs "$work/$1"
+}
+
+# The root's own modules stay as they are: what is installed is in WORK/installed.
+chroot_work() { # ROOT RELEASE WORK READ-ONLY SCRIPT
+	local root=$1 release=$2 work=$3 read_only=$4 dir build
+	build=$(readlink "$root/usr/lib/modules/$release/build")
+	for dir in dev proc; do
+		mount --rbind "/$dir" "$root/$dir"
+	done
+	mount --bind "$work" "$root/mnt"
+	if [ "$read_only" ]; then
+		mount --bind "$work/$read_only" "$root/mnt/$read_only"
+		mount -o remount,bind,ro "$root/mnt/$read_only"
+	fi
+	mkdir -p "$work/installed/$release"
+	mount --bind "$work/installed" "$root/usr/lib/modules"
+	ln -sfT "$build" "$root/usr/lib/modules/$release/build"
+	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" bash -c "cd /mnt; release=$release; $5" 2>&1
+}
+
+# Sets what it printed, and its status
+read_only=''
+run() { # SCRIPT
+	status=0
+	out=$(as_root chroot_work "$root" "$release" "$work" "$read_only" "$1") || status=$?
+}
+
+works() { # NAME SCRIPT
+	run "$2"
+	is "$status" 0 "$1"
+}
+
+# What make itself says of a failure is no explanation.
+refuses() { # NAME WORDS SCRIPT
+	local lines
+	run "$3"
+	lines=$(sed -E '/^make(\[[0-9]+\])?: /d' <<<"$out")
+	is "$((status != 0)) $(wc -l <<<"$lines") $(grep -oF "$2" <<<"$lines")" "1 1 $2" "$1"
+}
+
+modules_in() { # DIRECTORY
+	find "$work/$1" -name '[!.]*.ko*' -printf '%f\n' | sed 's/\.ko.*//' | sort | xargs
+}
+
+both='nvme_cmb nvme_cmb_pmem'
+# not every root has the kernel's xz
+uncompressed='make install CONFIG_MODULE_COMPRESS_ALL= CONFIG_MODULE_COMPRESS_XZ='
+version=$(sed -n 's/^version := //p' Kbuild)
+sources user
+sources 'a space'
+
+works "as DKMS does, with a build environment's own CONFIG and KERNEL" \
+	"cd user && CONFIG=Release KERNEL=kernel8 make -j2 KERNELRELEASE=\$release"
+is "$(modules_in user)" "$both" "nothing but the modules is built"
+for module in $both; do
+	is "$(modinfo -F vermagic "$work/user/$module.ko" | cut -d' ' -f1)" "$release" "$module is for that kernel"
+	is "$(modinfo -F version "$work/user/$module.ko")" "${version:?}" "it has Kbuild's version"
+done
+
+works "INSTALL_MOD_PATH" "cd user && $uncompressed KVER=\$release INSTALL_MOD_PATH=/mnt/package"
+is "$(modules_in "package/lib/modules/$release")" "$both" "nothing but the modules is installed there"
+is "$(modules_in installed)" '' "nor anything elsewhere"
+
+read_only=user
+works "what is built is installed from where nobody may write" "cd user && $uncompressed KVER=\$release"
+is "$(modules_in installed)" "$both" "and nothing but the modules"
+is "$(grep -c '/nvme_cmb\.ko[^ ]*:' "$work/installed/$release/modules.dep")" 1 "modprobe finds it"
+refuses "a module for another kernel is not installed" 'nothing is built for Linux' \
+	"mkdir -p other/include/generated && touch other/Makefile &&
+	echo '#define UTS_RELEASE \"6.0\"' >other/include/generated/utsrelease.h &&
+	cd user && make install KDIR=/mnt/other"
+read_only=''
+
+works "O is where the kernel was built" "cd user && make O=../../lib/modules/\$release/build"
+refuses "no kernel was built there" 'no kernel headers in /mnt/nowhere' "cd user && make O=../nowhere"
+refuses "a space in the path" 'move '\''/mnt/a space'\' "cd 'a space' && make KVER=\$release"
+refuses "a word that is no kernel, for the lab" "no kernel 'kernel8'" "cd user && KERNEL=kernel8 make check"
+refuses "a word that is no topology, for the lab" "no topology 'Release'" "cd user && CONFIG=Release make run"
+
+sources package-source
+read_only=package-source
+refuses "sources that are not to be written" 'is not to be written' "cd package-source && make KVER=\$release"
+refuses "nothing to install" 'nothing is built for Linux' "cd package-source && make install KVER=\$release"
+if printf '%s\n' 6.13 "$release" | sort -VC; then
+	works "objects elsewhere" "cd package-source && make -j2 KVER=\$release MO=../objects"
+	is "$(modules_in objects)" "$both" "the modules are there"
+else
+	refuses "objects elsewhere, on an old kernel" 'does not know MO' "cd package-source && make KVER=\$release MO=../objects"
+fi
+echo "1..$number"
