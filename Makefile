@@ -15,6 +15,8 @@ MAKEOVERRIDES := $(filter-out KERNELRELEASE=% O=%,$(MAKEOVERRIDES))
 kernels := 6.1 6.12 sid
 # the one built to watch drivers, and the one that preempts what others do not
 debug_kernels := 6.12-debug 6.12-rt
+# whose every kernel the modules build for
+suites := bookworm bookworm-backports trixie trixie-backports sid
 configs := $(sort $(patsubst qemu-configs/%.cfg,%,$(wildcard qemu-configs/*.cfg)))
 
 # Empty is as good as absent
@@ -118,9 +120,9 @@ check-debug: ## run them where the kernel watches every step, and on PREEMPT_RT
 check-debug-quick: ## run a few of them, on the kernel that watches, whatever KERNEL is
 	$(call check,6.12-debug,$(quick))
 
-# The watching kernel, too: some files are for it alone
+# The watching kernel, too: some files are for it alone. And all others of Debian's
 lint: ## check the code, with the compiler, sparse, checkpatch, shellcheck
-	@qemu-configs/lint.sh $(or $(KERNEL),$(kernels) $(firstword $(debug_kernels)))
+	@qemu-configs/lint.sh $(or $(KERNEL),$(kernels) $(firstword $(debug_kernels)) $(suites:%=headers-%))
 
 bench: ## measure nvme_cmb beside its peers, with table, plots and page in build/bench/
 	@bench/run.sh --kernel $(kernel)
@@ -145,7 +147,8 @@ help: ## list the targets
 	@echo 'The module:  KVER=release, or KDIR=directory where that kernel was built (default: the running one);'
 	@echo '             MO=directory for objects, since Linux 6.13; what Kbuild knows: INSTALL_MOD_PATH, LLVM, W, ...'
 	@echo 'The lab:     KERNEL=6.1|6.12|sid|6.12-debug|6.12-rt (run, shell: 6.12; bench: the same, and none that watches'
-	@echo '             or preempts; check: the first three; lint: the first four),'
+	@echo '             or preempts; check: the first three; lint: the first four,'
+	@echo '             and whatever Debian has headers for),'
 	@echo '             CONFIG=$(subst $() ,|,$(configs)),'
 	@echo '             IMAGES=directory that keeps the contents of disks and of a PMR from run to run,'
 	@echo '             QEMU=path of another QEMU, V=1 for all output, FULL=1 for more of each test, in all topologies'

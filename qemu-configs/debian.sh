@@ -25,6 +25,7 @@ cache=${NVME_CMB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nvme_cmb}
 
 kernel_packages=(linux-{image,headers}-cloud-amd64)
 rt_packages=(linux-{image,headers}-6.12-rt-amd64)
+headers_packages=(linux-headers-{,rt-}amd64)
 source_packages=(linux-source-6.12 bc bison flex libelf-dev kmod xz-utils)
 build_packages=(gcc make sparse)
 bookworm_packages=(
@@ -96,6 +97,20 @@ make_root() { # DIRECTORY SUITE PACKAGE...
 	mkdir "$directory"
 	mmdebstrap_tar "$suite" minbase "$@" |
 		tar -x -C "$directory" --no-same-owner -p --exclude='./dev/*'
+}
+
+# A root that is only for compiling. Backports are apart from their suite, and apt takes
+# from them only what it is told to.
+make_headers_root() { # DIRECTORY SUITE PACKAGE...
+	local directory=$1 suite=${2%-backports} backports=''
+	[[ $2 == "$suite" ]] || backports=$2
+	shift 2
+	# shellcheck disable=SC2016,SC2317 # $1 is the hook's; called by make_root
+	mmdebstrap() {
+		command mmdebstrap ${backports:+--setup-hook="sed -n 's/ $suite / $backports /p' \"\$1/etc/apt/sources.list\" \
+			>\"\$1/etc/apt/sources.list.d/backports.list\""} "$@"
+	}
+	make_root "$directory" "$suite" "${@/%/${backports:+/$backports}}" gcc make perl
 }
 
 # A root whose kernel is no package, but lies where a package would have put it.
@@ -195,6 +210,10 @@ root_recipe() { # KERNEL
 		recipe=(root-debug make_debug_root "$(debug_fragment)"
 			bookworm "${source_packages[@]}" "${build_packages[@]}")
 		;;
+	headers-*)
+		recipe=("root-$1" make_headers_root "${1#headers-}" "${headers_packages[@]}")
+		[[ $1 != headers-bookworm ]] || recipe+=(linux-headers-6.12-{,rt-}amd64)
+		;;
 	*)
 		die "no kernel '$1': choose 6.1, 6.12, sid, 6.12-debug or 6.12-rt"
 		;;
@@ -255,12 +274,17 @@ use_kernel() { # KERNEL
 
 # Build in a copy of the sources, so that kernels share no objects, nor those of a
 # plain "make". Times are kept, so that make sees what changed.
-build_module() { # ARG...
+compile_module() { # ARG...
 	local build=$checkout/build/$release
 	mkdir -p "$build"
 	cp -p "$checkout/Kbuild" "$build"
 	(cd "$checkout" && find driver -name '*.[ch]' | cpio -pdmu --quiet "$build")
 	as_root build_in_root "$root" "$release" "$build" "$@"
+}
+
+build_module() { # ARG...
+	local build=$checkout/build/$release
+	compile_module "$@" modules
 	[[ -e $build/index && ! $(find "$build"/*.ko -newer "$build/index") ]] ||
 		as_root index_module "$root" "$release" "$build"
 }
@@ -273,7 +297,7 @@ build_in_root() { # ROOT RELEASE BUILD ARG...
 	done
 	mount --bind "$build" "$root/mnt"
 	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" \
-		make -C "/lib/modules/$release/build" M=/mnt -j"$(nproc)" CONFIG_NVME_CMB_KUNIT_TEST=m "$@" modules
+		make -C "/lib/modules/$release/build" M=/mnt -j"$(nproc)" CONFIG_NVME_CMB_KUNIT_TEST=m "$@"
 }
 
 # depmod reads every module, so it is run here and not in an emulated guest: for a

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The code and its checkers, with the kernels named: gcc's W=1 and sparse, and the
-# kernel's checkpatch, over the driver; shellcheck over the scripts. Silence is the
-# only pass.
+# kernel's checkpatch, over the driver; shellcheck over the scripts. headers-SUITE is all
+# kernels of a suite of Debian's, for gcc only. Silence is the only pass.
 
 # shellcheck source=qemu-configs/debian.sh
 . "${BASH_SOURCE%/*}/debian.sh"
@@ -20,8 +20,37 @@ make_checkpatch() { # DIRECTORY
 # From nothing, so that every file meets the checkers
 build_strictly() { # KERNEL
 	rm -rf "$checkout/build/$release"
-	build_module W=1 C=2 2>&1 |
-		awk '{ print } /warning:|error:/ { found = 1 } END { exit found }'
+	build_module W=1 C=2 2>&1 | silent
+}
+
+silent() {
+	awk '{ print } /warning:|error:/ { found = 1 } END { exit found }'
+}
+
+# min() and max() as they were before 6.7, and in the first years of 6.1.y: of one
+# type. Debian's 6.1 of today is more lenient, but its headers are still fit for that.
+strict_minmax='
+#include <linux/minmax.h>
+#undef min
+#undef max
+#define strict_cmp(x, y, op) ({ typeof(x) __x = (x); typeof(y) __y = (y); \
+	(void)(&__x == &__y); __x op __y ? __x : __y; })
+#define min(x, y) strict_cmp(x, y, <)
+#define max(x, y) strict_cmp(x, y, >)'
+
+# The tests, too, which no kernel of Debian's could link: none has KUnit
+compile_strictly() { # ROOT
+	local root=$1 release strict
+	for release in "$root"/usr/lib/modules/*; do
+		release=${release##*/}
+		rm -rf "$checkout/build/$release"
+		mkdir -p "$checkout/build/$release"
+		echo "$strict_minmax" >"$checkout/build/$release/minmax.h"
+		strict=()
+		[[ $release != 6.1.* ]] || strict=(KCFLAGS='-include /mnt/minmax.h')
+		compile_module W=1 "${strict[@]}" modules 2>&1 | silent
+		compile_module W=1 CONFIG_KUNIT=m driver/tests/{copy,regs}_kunit.o 2>&1 | silent
+	done
 }
 
 check_driver() {
@@ -30,8 +59,9 @@ check_driver() {
 	cd "$checkout"
 	run() { "$checkpatch/checkpatch.pl" --strict --no-tree --terse --show-types "$@"; }
 	run -f driver/!(compat|trace).[ch] driver/tests/*.c
-	# the one file that is there to ask for the kernel's version
-	run --ignore LINUX_VERSION_CODE,CONSTANT_COMPARISON -f driver/compat.h
+	# the one file that asks for the version of the kernel, and takes a member for an argument
+	run --ignore LINUX_VERSION_CODE,CONSTANT_COMPARISON,MACRO_ARG_PRECEDENCE,MACRO_ARG_REUSE \
+		-f driver/compat.h
 	# and the one that is written in macros, laid out as all trace headers are
 	run --ignore OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT -f driver/trace.h
 }
@@ -47,8 +77,13 @@ need_to_make shellcheck perl git
 provide checkpatch make_checkpatch
 provide_roots "$@"
 for name; do
-	use_kernel "$name"
-	phase "gcc W=1, sparse ($name)" build_strictly
+	if [[ $name == headers-* ]]; then
+		root_recipe "$name"
+		phase "gcc W=1 ($name)" compile_strictly "$(item "${recipe[@]}")"
+	else
+		use_kernel "$name"
+		phase "gcc W=1, sparse ($name)" build_strictly
+	fi
 done
 phase checkpatch check_driver
 phase shellcheck check_scripts
