@@ -233,6 +233,11 @@ qmp() {
 	return 1
 }
 
+# on_reboot reset|shutdown: what QEMU does when this guest reboots.
+on_reboot() {
+	qmp set-action "{\"reboot\": \"$1\"}" >/dev/null
+}
+
 # pattern SEED BYTES: no two lines alike, and the same for the same SEED.
 pattern() {
 	local from

@@ -8,10 +8,6 @@ set -eu # pattern() writes into closed pipes
 # shellcheck source=tests/lib.bash
 . tests/lib.bash
 
-on_reboot() { # reset|shutdown
-	qmp set-action "{\"reboot\": \"$1\"}" >/dev/null
-}
-
 # next WAY: what the next boot is to find, and what it is to be told.
 next() {
 	pattern "$1" $SIZE | dd of="$DISK" bs=64k seek=4096 oflag=seek_bytes \
