@@ -3,6 +3,7 @@
  * The PCI driver: binding to a controller, and letting it go.
  */
 #include <linux/module.h>
+#include <linux/suspend.h>
 
 #include "nvme_cmb.h"
 
@@ -234,11 +235,39 @@ static int nvme_cmb_resume(struct device *device)
 }
 
 /*
+ * A restore is under way. Where an image is made, and where one is restored, the PM core
+ * calls the same callback, and says only to notifiers which it is.
+ */
+static bool nvme_cmb_restoring;
+
+static int nvme_cmb_pm_notify(struct notifier_block *nb, unsigned long event,
+			      void *unused)
+{
+	switch (event) {
+	case PM_RESTORE_PREPARE:
+		nvme_cmb_restoring = true;
+		break;
+	case PM_POST_RESTORE:
+		nvme_cmb_restoring = false;
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block nvme_cmb_pm_notifier = {
+	.notifier_call	= nvme_cmb_pm_notify,
+};
+
+/*
  * An image of the system holds page caches and mounted file systems, but not what is in
- * the controller's memory, which has lost it by then, or changed since.
+ * the controller's memory, which has lost it by then, or changed since. So none is made,
+ * even if the driver was bound only after the notifiers were called. A restore replaces
+ * this system by one that had the driver unbound, and may fail.
  */
 static int nvme_cmb_freeze(struct device *device)
 {
+	if (nvme_cmb_restoring)
+		return nvme_cmb_suspend(device);
 	dev_err(device, "an image for hibernation would lack what is in the controller's memory: unbind first\n");
 	return -EBUSY;
 }
@@ -247,6 +276,7 @@ static const struct dev_pm_ops nvme_cmb_pm_ops = {
 	.suspend	= pm_sleep_ptr(nvme_cmb_suspend),
 	.resume		= pm_sleep_ptr(nvme_cmb_resume),
 	.freeze		= pm_sleep_ptr(nvme_cmb_freeze),
+	.thaw		= pm_sleep_ptr(nvme_cmb_resume),
 };
 
 /*
@@ -324,12 +354,27 @@ static struct pci_driver nvme_cmb_driver = {
 
 static int __init nvme_cmb_init(void)
 {
+	unsigned int sleep_flags;
 	int ret;
 
 	nvme_cmb_account_init();
+
+	/* Who comes in the middle of a restore would not know of it: wait for its end. */
+	sleep_flags = lock_system_sleep();
+	ret = register_pm_notifier(&nvme_cmb_pm_notifier);
+	unlock_system_sleep(sleep_flags);
+	if (ret)
+		goto out_account_exit;
+
 	ret = pci_register_driver(&nvme_cmb_driver);
 	if (ret)
-		nvme_cmb_account_exit();
+		goto out_unregister_pm_notifier;
+	return 0;
+
+out_unregister_pm_notifier:
+	unregister_pm_notifier(&nvme_cmb_pm_notifier);
+out_account_exit:
+	nvme_cmb_account_exit();
 	return ret;
 }
 module_init(nvme_cmb_init);
@@ -337,6 +382,7 @@ module_init(nvme_cmb_init);
 static void __exit nvme_cmb_exit(void)
 {
 	pci_unregister_driver(&nvme_cmb_driver);
+	unregister_pm_notifier(&nvme_cmb_pm_notifier);
 	nvme_cmb_account_exit();
 }
 module_exit(nvme_cmb_exit);
