@@ -171,7 +171,7 @@ find_again() {
 	local function
 	echo 1 >"$SYS_PCI/rescan"
 	for function in $(controllers); do
-		# the stock driver, where there is one, is asked first
+		# it may have gone to the stock driver, where there is one
 		[ ! -e "$SYS_PCI/drivers/nvme" ] || bind nvme_cmb "$function"
 	done
 	disk_came "$DISK"
