@@ -3,7 +3,26 @@
  * Bios, each served where it was submitted. For memory: the copy of 4 KiB takes about
  * a microsecond, and a request with its tag would take three more.
  */
+#include <linux/part_stat.h>
+
 #include "nvme_cmb.h"
+
+/* The block layer counts the flushes of requests, and has no call for those of bios. */
+static blk_status_t nvme_cmb_bio_preflush(struct nvme_cmb_disk *disk)
+{
+	struct block_device *part = disk->gd->part0;
+	u64 start_ns = ktime_get_ns();
+	blk_status_t status = nvme_cmb_flush(disk);
+
+	if (blk_queue_io_stat(disk->gd->queue)) {
+		part_stat_lock();
+		part_stat_inc(part, ios[STAT_FLUSH]);
+		part_stat_add(part, nsecs[STAT_FLUSH],
+			      ktime_get_ns() - start_ns);
+		part_stat_unlock();
+	}
+	return status;
+}
 
 static blk_status_t nvme_cmb_bio_transfer(struct nvme_cmb_disk *disk,
 					  struct bio *bio, u64 *accesses)
@@ -30,7 +49,7 @@ static blk_status_t nvme_cmb_bio_serve(struct nvme_cmb_disk *disk,
 	if (nvme_cmb_fault_strikes(&disk->fault, bio->bi_iter.bi_size))
 		return BLK_STS_IOERR;
 	if (bio->bi_opf & REQ_PREFLUSH)
-		status = nvme_cmb_flush(disk);
+		status = nvme_cmb_bio_preflush(disk);
 	if (status || !bio->bi_iter.bi_size)
 		return status;
 	/* The block layer only warns of a write that comes by way of another disk. */
@@ -62,7 +81,9 @@ static blk_status_t nvme_cmb_bio_serve(struct nvme_cmb_disk *disk,
 void nvme_cmb_submit_bio(struct bio *bio)
 {
 	struct nvme_cmb_disk *disk = bio->bi_bdev->bd_disk->private_data;
-	bool stat = blk_queue_io_stat(disk->gd->queue);
+	/* One that only flushes reads and writes nothing. */
+	bool stat = bio->bi_iter.bi_size &&
+		    blk_queue_io_stat(disk->gd->queue);
 	u64 start_ns = nvme_cmb_account_begin();
 	unsigned long start = 0;
 	blk_status_t status;

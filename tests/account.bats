@@ -125,6 +125,39 @@ pmr_registers_are_shown() {
 	done
 }
 
+# events_of EVENT RWBS: how many the block layer has traced of the disk.
+events_of() {
+	grep -cE "$1: $(tr : , </sys/block/"$DISK_NAME"/dev) $2" $TRACING/trace || true
+}
+
+# What is flushed is nothing that is written. Of a disk that has no cache nothing is flushed.
+@test "ten writes with fsync are ten writes, and ten flushes where there are any" {
+	local -a before after
+	local flushes=0 i
+	[ "$KIND" = cmb ] || flushes=10
+	settle
+	# udev reads a disk that was written to, unless that is locked
+	exec 8<"$DISK"
+	flock 8
+	echo >$TRACING/trace
+	echo 1 >$TRACING/events/block/enable
+	read -ra before <"/sys/block/$DISK_NAME/stat"
+	for ((i = 0; i < 10; i++)); do
+		dd if=/dev/zero of="$DISK" bs=4k seek=$i count=1 oflag=direct conv=fsync status=none
+	done
+	read -ra after <"/sys/block/$DISK_NAME/stat"
+	echo 0 >$TRACING/events/block/enable
+	exec 8<&-
+	grep -E "block_(bio|rq)_" $TRACING/trace
+	# writes, sectors written, discards, flushes
+	[ $((after[4] - before[4])) -eq 10 ]
+	[ $((after[6] - before[6])) -eq 80 ]
+	[ $((after[11] - before[11])) -eq 0 ]
+	[ $((after[15] - before[15])) -eq $flushes ]
+	[ "$(events_of block_bio_queue "W[^ ]* ")" -eq 10 ]
+	[ "$(events_of block_bio_queue "F[^ ]* ")" -eq $flushes ]
+}
+
 @test "the directory goes with the disk, also while accounts are kept" {
 	echo 1 >"$DEBUGFS/accounting"
 	unload_driver
