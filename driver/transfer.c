@@ -10,6 +10,8 @@
  *			and ended
  *	stretch		what is copied between two sights, in some millisecond
  */
+#include <linux/highmem.h>
+
 #include "nvme_cmb.h"
 
 /**
@@ -100,7 +102,9 @@ static u64 nvme_cmb_copy(const struct nvme_cmb_window *win, enum req_op op,
 
 		if (op == REQ_OP_READ)
 			accesses += nvme_cmb_copy_from(win, buf, pos, part);
-		else
+		/* User space may have the page mapped, too, at another address. */
+		flush_dcache_page(bvec.bv_page);
+		if (op == REQ_OP_WRITE)
 			accesses += nvme_cmb_copy_to(win, pos, buf, part);
 		kunmap_local(buf);
 		pos += part;
