@@ -83,8 +83,11 @@ static int nvme_cmb_region_add(struct nvme_cmb_region *region,
 		ret = nvme_cmb_region_lend(region);
 	else
 		ret = nvme_cmb_region_add_disk(region, options, first);
-	if (ret)
+	if (ret) {
+		pci_err(ctrl->pdev, "%s left out: %pe\n", kind->name,
+			ERR_PTR(ret));
 		nvme_cmb_window_close(win);
+	}
 	return ret;
 }
 
@@ -94,34 +97,31 @@ static int nvme_cmb_region_add(struct nvme_cmb_region *region,
  * @ctrl: the controller, disabled
  * @options: what the user wants
  *
- * A memory that makes no usable window is left out, as long as anything is left.
+ * A memory that cannot be used is left out, which is said in the log, as long as
+ * anything is left.
  *
  * Context: may sleep.
- * Return: 0, -ENODEV if nothing is left, or the errno of what failed.
+ * Return: 0, or the errno of the first if nothing is left.
  */
 int nvme_cmb_regions_add(struct nvme_cmb_regions *regions,
 			 struct nvme_cmb_ctrl *ctrl,
 			 const struct nvme_cmb_options *options)
 {
 	bool any = false;
-	int ret, i;
+	int ret = 0, err, i;
 
 	for (i = 0; i < NVME_CMB_KINDS; i++) {
 		if (!nvme_cmb_kinds[i]->present(ctrl))
 			continue;
-		ret = nvme_cmb_region_add(&regions->of[i], ctrl,
+		err = nvme_cmb_region_add(&regions->of[i], ctrl,
 					  nvme_cmb_kinds[i], options,
 					  i ? regions->of[0].disk : NULL);
-		if (!ret)
+		if (!err)
 			any = true;
-		else if (ret != -ENODEV)
-			goto out_del_regions;
+		else if (!ret)
+			ret = err;
 	}
-	return any ? 0 : -ENODEV;
-
-out_del_regions:
-	nvme_cmb_regions_del(regions);
-	return ret;
+	return any ? 0 : ret;
 }
 
 /**

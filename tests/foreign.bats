@@ -368,6 +368,18 @@ declines_pmr() {
 	unfake
 }
 
+# A CMB in the PMR's BAR has that first, and then the PMR's is claimed in vain.
+@test "of two memories, the one that can be used is a disk" {
+	register $PMRCTL 32 1
+	fake_pmr $((CAP + 4))=0x03000000 $CMBLOC=4 $CMBSZ=0x0000121d
+	try_bind
+	logged "pmr left out: -EBUSY"
+	[ "$(disk_of "$(controller)")" = nvme_cmb0 ]
+	ends_hold_data /dev/nvme_cmb0
+	unbind "$(controller)"
+	unfake
+}
+
 @test "the controller works as before" {
 	try_bind
 	ends_hold_data /dev/nvme_cmb0
