@@ -156,6 +156,7 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 	};
 	bool memory = win->kind->memory;
 	struct device *dev = &win->ctrl->pdev->dev;
+	char written[64] = "read-only";
 	struct nvme_cmb_disk *disk;
 	struct gendisk *gd;
 	int ret;
@@ -197,14 +198,17 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 	if (ret)
 		goto out_del_account;
 
+	if (!win->read_only)
+		snprintf(written, sizeof(written),
+			 "written by %s (%u bytes in %u ns)",
+			 win->write->name, win->write->width,
+			 DIV_ROUND_CLOSEST(win->write_ps, 1000));
 	pci_info(win->ctrl->pdev,
-		 "%s: %llu KiB in BAR %u at offset 0x%llx, read by %s (%u bytes in %u ns), written by %s (%u bytes in %u ns)\n",
+		 "%s: %llu KiB in BAR %u at offset 0x%llx, read by %s (%u bytes in %u ns), %s\n",
 		 gd->disk_name, win->geo.size / SZ_1K, win->geo.bir,
 		 win->geo.offset,
 		 win->read->name, win->read->width,
-		 DIV_ROUND_CLOSEST(win->read_ps, 1000),
-		 win->write->name, win->write->width,
-		 DIV_ROUND_CLOSEST(win->write_ps, 1000));
+		 DIV_ROUND_CLOSEST(win->read_ps, 1000), written);
 	return disk;
 
 out_del_account:

@@ -61,15 +61,16 @@ static int nvme_cmb_pmr_open(struct nvme_cmb_window *win)
 	pmrsts = readl(ctrl->regs + NVME_REG_PMRSTS);
 	win->pmr_health = pmrsts & NVME_CMB_PMRSTS_HSTS;
 	wrong = nvme_cmb_decode_pmrsts(pmrsts, &win->read_only);
-	if (win->read_only)
+	if (win->read_only) {
 		pci_warn(ctrl->pdev, "PMR is read-only: %s (PMRSTS 0x%08x)\n",
 			 wrong, pmrsts);
-	else if (wrong)
+		return 0;
+	}
+	if (wrong)
 		goto out_disable;
 
 	win->write_cache = nvme_cmb_pmr_flushes(win->pmrcap);
-	win->lendable = !win->read_only &&
-			win->pmrcap & NVME_CMB_PMRCAP_PMRWBM_PMRSTS;
+	win->lendable = win->pmrcap & NVME_CMB_PMRCAP_PMRWBM_PMRSTS;
 	if (!win->write_cache)
 		pci_warn(ctrl->pdev, "PMRCAP.PMRWBM promises nothing: what is written to the PMR may not persist\n");
 	return 0;

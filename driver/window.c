@@ -131,7 +131,7 @@ int nvme_cmb_window_flush(const struct nvme_cmb_window *win)
 	int ret = -EIO;
 	bool locked;
 
-	if (!win->write_cache || win->read_only)
+	if (!win->write_cache)
 		return 0;
 	locked = nvme_cmb_ctrl_lock_cfg(win->ctrl, ktime_get_ns());
 	/* Whether it is accessible, the flush itself finds out. */

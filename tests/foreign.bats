@@ -259,6 +259,7 @@ declines_pmr() {
 	try_bind
 	ends_hold_data /dev/nvme_pmr0
 	unbind "$(controller)"
+	echo "test: $BATS_TEST_DESCRIPTION" >/dev/kmsg
 	for pmrsts in 0x200 0x400; do
 		fake_pmr $PMRSTS=$pmrsts
 		try_bind
@@ -266,6 +267,11 @@ declines_pmr() {
 		log_since_mark | grep "read-only: PMRSTS.HSTS.*$(printf 0x%08x $pmrsts)"
 		[ "$(blockdev --getro /dev/nvme_pmr0)" -eq 1 ]
 		[ "$(cat /sys/block/nvme_pmr0/pmr/write_access_ps)" -eq 0 ]
+		logged ", read-only"
+		fails logged "written by"
+		# it has nothing to flush
+		[ "$(cat /sys/block/nvme_pmr0/queue/write_cache)" = "write through" ]
+		sync /dev/nvme_pmr0
 		cmp -n 4096 <(pattern "first of /dev/nvme_pmr0" 4096) \
 			/dev/nvme_pmr0
 		fails dd if=/dev/zero of=/dev/nvme_pmr0 bs=4k count=1 \
