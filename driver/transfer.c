@@ -194,7 +194,14 @@ blk_status_t nvme_cmb_transfer_chunk(struct nvme_cmb_disk *disk,
 	}
 	transfer->iter = begin;
 	transfer->chunk = round_up(part / 2, NVME_CMB_ACCESS);
-	return ++transfer->tries < NVME_CMB_TRIES ? BLK_STS_OK : BLK_STS_IOERR;
+	if (++transfer->tries < NVME_CMB_TRIES)
+		return BLK_STS_OK;
+	dev_err_ratelimited(&ctrl->pdev->dev,
+			    "%s: a copy of %zu bytes took longer than %ld ms %u times\n",
+			    disk->gd->disk_name, part,
+			    NVME_CMB_SILENCE_NS / NSEC_PER_MSEC,
+			    transfer->tries);
+	return BLK_STS_IOERR;
 }
 
 /**
