@@ -8,6 +8,15 @@
 
 #include "nvme_cmb.h"
 
+/*
+ * A read that nobody answers is all-ones on a PCI bus, and all-zeros in QEMU. VS is
+ * neither in any controller: it begins at 1.0.
+ */
+static bool nvme_cmb_is_vs(u32 vs)
+{
+	return vs != 0 && vs != U32_MAX;
+}
+
 /**
  * nvme_cmb_ctrl_map - map BAR 0 and meet the controller
  * @ctrl: filled in on success
@@ -32,12 +41,7 @@ int nvme_cmb_ctrl_map(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev)
 
 	ctrl->cap = lo_hi_readq(ctrl->regs + NVME_REG_CAP);
 	ctrl->vs = readl(ctrl->regs + NVME_REG_VS);
-
-	/*
-	 * A read that nobody answers is all-ones on a PCI bus, and all-zeros
-	 * in QEMU. VS is neither in any controller: it begins at 1.0.
-	 */
-	if (ctrl->vs == 0 || ctrl->vs == U32_MAX) {
+	if (!nvme_cmb_is_vs(ctrl->vs)) {
 		pci_info(pdev, "declined: no controller answers, VS reads 0x%08x\n",
 			 ctrl->vs);
 		nvme_cmb_ctrl_unmap(ctrl);
@@ -67,6 +71,18 @@ u64 nvme_cmb_ctrl_bar_len(const struct nvme_cmb_ctrl *ctrl, unsigned int bir)
 	if (!(pci_resource_flags(ctrl->pdev, bir) & IORESOURCE_MEM))
 		return 0;
 	return pci_resource_len(ctrl->pdev, bir);
+}
+
+/**
+ * nvme_cmb_ctrl_answers - does any controller answer?
+ * @ctrl: the controller, which may not be what it was
+ *
+ * Context: any.
+ * Return: true if one does, be it another one than at probe.
+ */
+bool nvme_cmb_ctrl_answers(const struct nvme_cmb_ctrl *ctrl)
+{
+	return nvme_cmb_is_vs(readl(ctrl->regs + NVME_REG_VS));
 }
 
 /**

@@ -60,6 +60,7 @@ struct nvme_cmb_ctrl {
 int nvme_cmb_ctrl_map(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev);
 void nvme_cmb_ctrl_unmap(struct nvme_cmb_ctrl *ctrl);
 u64 nvme_cmb_ctrl_bar_len(const struct nvme_cmb_ctrl *ctrl, unsigned int bir);
+bool nvme_cmb_ctrl_answers(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl);
@@ -375,7 +376,7 @@ void nvme_cmb_account_end(struct nvme_cmb_disk *disk, enum req_op op,
 			  sector_t sector, size_t len, u64 start_ns,
 			  u64 accesses);
 
-void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk);
+void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk, const char *why);
 
 /**
  * struct nvme_cmb_transfer - the bytes of a request, on their way

@@ -233,7 +233,7 @@ int nvme_cmb_regions_restore(struct nvme_cmb_regions *regions)
 		if (!err)
 			continue;
 		if (region->disk)
-			nvme_cmb_disk_fail(region->disk);
+			nvme_cmb_disk_fail(region->disk, NULL);
 		ret = err;
 	}
 	return ret;
@@ -253,7 +253,8 @@ void nvme_cmb_regions_fail(struct nvme_cmb_regions *regions)
 
 	for (i = 0; i < NVME_CMB_KINDS; i++)
 		if (regions->of[i].disk)
-			nvme_cmb_disk_fail(regions->of[i].disk);
+			nvme_cmb_disk_fail(regions->of[i].disk,
+					   "there is no recovery");
 	nvme_cmb_regions_release(regions, NVME_CMB_HOLD_RECOVERY);
 }
 

@@ -17,6 +17,7 @@
 /**
  * nvme_cmb_disk_fail - the controller does not answer, or is not the same
  * @disk: its disk
+ * @why: for the log; NULL if it is the registers that say so
  *
  * Requests fail from here on. The next one that finds the controller answering,
  * with all registers as they were at probe, ends that. If the device itself is
@@ -24,13 +25,18 @@
  *
  * Context: any.
  */
-void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk)
+void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk, const char *why)
 {
 	const struct nvme_cmb_ctrl *ctrl = disk->win->ctrl;
 
-	if (!test_and_set_bit(NVME_CMB_FAILED, &disk->state))
-		pci_err(ctrl->pdev, "%s: the controller stopped answering, requests fail\n",
-			disk->gd->disk_name);
+	if (!test_and_set_bit(NVME_CMB_FAILED, &disk->state)) {
+		if (!why)
+			why = nvme_cmb_ctrl_answers(ctrl) ?
+			      "the controller's registers are not as at probe" :
+			      "the controller stopped answering";
+		pci_err(ctrl->pdev, "%s: %s, requests fail\n",
+			disk->gd->disk_name, why);
+	}
 	if (!nvme_cmb_ctrl_present(ctrl) &&
 	    !test_and_set_bit(NVME_CMB_GONE, &disk->state)) {
 		pci_err(ctrl->pdev, "%s: the device is gone\n",
@@ -48,7 +54,7 @@ static bool nvme_cmb_looked(struct nvme_cmb_disk *disk, bool was_seen, u64 now_n
 	if (was_seen)
 		WRITE_ONCE(disk->seen_ns, now_ns);
 	else
-		nvme_cmb_disk_fail(disk);
+		nvme_cmb_disk_fail(disk, NULL);
 	return was_seen;
 }
 

@@ -194,6 +194,8 @@ declines_pmr() {
 		fails blkdiscard --offset 131072 --length 4096 /dev/nvme_cmb0
 		unfake
 	done
+	logged "nvme_cmb0: the controller stopped answering, requests fail"
+	fails logged "not as at probe"
 	cmp -n 65536 <(pattern alive 65536) /dev/nvme_cmb0
 	unbind "$(controller)"
 }
@@ -222,7 +224,7 @@ declines_pmr() {
 }
 
 @test "a controller that is another one since anybody looked gives errors, not data" {
-	local other
+	local other times=0
 	fake_cmb $CMBLOC=2 $CMBSZ=0x0000121d
 	try_bind
 	settle
@@ -230,6 +232,8 @@ declines_pmr() {
 	for other in $VS=0x00010300 $CMBSZ=0x0000221d $CMBLOC=0x1002 $((CAP + 4))=0x02000001; do
 		fake_cmb $CMBLOC=2 $CMBSZ=0x0000121d "$other"
 		fails dd if=/dev/nvme_cmb0 of=/dev/null bs=4k count=1 iflag=direct
+		logged_times $((++times)) \
+			"nvme_cmb0: the controller's registers are not as at probe"
 		fake_cmb $CMBLOC=2 $CMBSZ=0x0000121d
 		ends_hold_data /dev/nvme_cmb0
 	done
