@@ -153,6 +153,31 @@ int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl)
 	return ret;
 }
 
+/**
+ * nvme_cmb_ctrl_shutdown - tell the controller that its power may go
+ * @ctrl: the controller, disabled
+ *
+ * A drive that was not told counts an unsafe shutdown. The queues that would have to be
+ * deleted first (1.4, 7.6.2) went with CC.EN. To clear that afterwards would be a reset,
+ * and the end of the shutdown. How long the controller takes is in data that only an
+ * enabled one gives; it gets the second that is for those which do not say.
+ *
+ * Context: may sleep, for a second at most.
+ */
+void nvme_cmb_ctrl_shutdown(const struct nvme_cmb_ctrl *ctrl)
+{
+	u32 cc = readl(ctrl->regs + NVME_REG_CC) & ~NVME_CC_SHN_MASK;
+	u32 csts;
+
+	writel(cc | NVME_CC_SHN_NORMAL, ctrl->regs + NVME_REG_CC);
+	if (readl_poll_timeout(ctrl->regs + NVME_REG_CSTS, csts,
+			       (csts & NVME_CSTS_SHST_MASK) ==
+			       NVME_CSTS_SHST_CMPLT || csts == U32_MAX,
+			       USEC_PER_MSEC, USEC_PER_SEC))
+		pci_warn(ctrl->pdev, "not shut down after 1 s: CSTS 0x%08x\n",
+			 csts);
+}
+
 /*
  * How long user space may be kept from configuration space, and how long it gets then: who
  * waits there has to be woken, and that on another CPU.

@@ -64,6 +64,7 @@ bool nvme_cmb_ctrl_answers(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl);
+void nvme_cmb_ctrl_shutdown(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_lock_cfg(struct nvme_cmb_ctrl *ctrl, u64 now_ns);
 void nvme_cmb_ctrl_unlock_cfg(struct nvme_cmb_ctrl *ctrl, bool locked,
 			      u64 now_ns);

@@ -203,7 +203,8 @@ static void nvme_cmb_shutdown(struct pci_dev *pdev)
 
 	nvme_cmb_regions_hold(&dev->regions, NVME_CMB_HOLD_SHUTDOWN);
 	nvme_cmb_regions_close(&dev->regions);
-	nvme_cmb_ctrl_disable(&dev->ctrl);
+	if (!nvme_cmb_ctrl_disable(&dev->ctrl))
+		nvme_cmb_ctrl_shutdown(&dev->ctrl);
 	pci_clear_master(pdev);
 }
 

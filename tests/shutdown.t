@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A reboot under load, as QEMU sees it: the driver leaves the controller disabled,
-# without a CMB at any address, and nothing is copied after that.
+# A reboot under load, as QEMU sees it: the driver leaves the controller disabled and
+# shut down, without a CMB at any address, and nothing is copied after that.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -34,7 +34,7 @@ cmb_accesses() {
 }
 
 guest=$(qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config cmb \
-	--qemu-arg -D --qemu-arg "$log" --qemu-arg -trace --qemu-arg pci_nvme_mmio_write \
+	--qemu-arg -D --qemu-arg "$log" --qemu-arg -trace --qemu-arg 'pci_nvme_mmio_*' \
 	-- tests/shutdown_guest.sh) || {
 	printf 'Bail out! The guest says: %s\n' "$guest"
 	exit 1
@@ -47,5 +47,9 @@ echo "# $before accesses"
 is "$(last_write 0x50)" 0x0 "CMBMSC is left clear"
 cc=$(last_write 0x14)
 is "${cc:+$((cc & 1))}" 0 "CC.EN is written, and left clear"
+is "$((${cc:-0} >> 14 & 3))" 1 "CC.SHN is left at a normal shutdown"
+is "$(awk '/pci_nvme_mmio_shutdown_/ { told = /_set/; looks = 0 }
+	/pci_nvme_mmio_read addr 0x1c / { looks++ }
+	END { print told && looks ? 1 : 0 }' "$log")" 1 "the driver looks for its end in CSTS"
 is "$(cmb_accesses "${end},\$p")" 0 "nothing is copied afterwards"
 echo "1..$number"
