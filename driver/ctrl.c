@@ -108,8 +108,8 @@ bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl)
  * @ctrl: the controller, which does not answer
  *
  * A device whose memory does not answer may be in a reset, or have its decoders
- * switched off; one whose configuration space does not is unplugged or without
- * power.
+ * switched off; one whose configuration space does not is unplugged, without power, or
+ * behind a port that contains an error, and may come back.
  *
  * Context: any.
  * Return: true if its configuration space answers.
@@ -117,6 +117,23 @@ bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl)
 bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl)
 {
 	return pci_device_is_present(ctrl->pdev);
+}
+
+/**
+ * nvme_cmb_ctrl_disconnected - has the device left for good?
+ * @ctrl: the controller
+ *
+ * Linux notes that of a device that was pulled out, and of one that no recovery has
+ * helped; and whatever answers, it never takes it back.
+ *
+ * Context: any.
+ * Return: true if it has. It is not present then, either.
+ */
+bool nvme_cmb_ctrl_disconnected(const struct nvme_cmb_ctrl *ctrl)
+{
+	/* pci_dev_is_disconnected() is for the PCI core only. */
+	return READ_ONCE(ctrl->pdev->error_state) ==
+	       pci_channel_io_perm_failure;
 }
 
 /**

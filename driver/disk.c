@@ -122,8 +122,13 @@ static const struct attribute_group *nvme_cmb_pmr_groups[] = {
 static void nvme_cmb_disk_gone(struct work_struct *work)
 {
 	struct nvme_cmb_disk *disk = container_of(work, struct nvme_cmb_disk,
-						  gone);
+						  gone.work);
+	const struct nvme_cmb_ctrl *ctrl = disk->win->ctrl;
 
+	if (nvme_cmb_ctrl_present(ctrl) ||
+	    test_and_set_bit(NVME_CMB_GONE, &disk->state))
+		return;
+	pci_err(ctrl->pdev, "%s: the device is gone\n", disk->gd->disk_name);
 	blk_mark_disk_dead(disk->gd);
 }
 
@@ -168,7 +173,7 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 	if (!disk)
 		return ERR_PTR(-ENOMEM);
 	disk->win = win;
-	INIT_WORK(&disk->gone, nvme_cmb_disk_gone);
+	INIT_DELAYED_WORK(&disk->gone, nvme_cmb_disk_gone);
 
 	disk->first = first;
 	disk->index = nvme_cmb_disk_get_index(disk);
@@ -240,7 +245,7 @@ void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
 		blk_mark_disk_dead(disk->gd);
 	del_gendisk(disk->gd);
 	/* Without requests nobody schedules it any more. It uses the tags. */
-	cancel_work_sync(&disk->gone);
+	cancel_delayed_work_sync(&disk->gone);
 	nvme_cmb_window_flush(disk->win);
 	nvme_cmb_account_del(disk);
 	if (!disk->win->kind->memory) {

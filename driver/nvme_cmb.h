@@ -63,6 +63,7 @@ u64 nvme_cmb_ctrl_bar_len(const struct nvme_cmb_ctrl *ctrl, unsigned int bir);
 bool nvme_cmb_ctrl_answers(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl);
+bool nvme_cmb_ctrl_disconnected(const struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_ctrl_shutdown(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_lock_cfg(struct nvme_cmb_ctrl *ctrl, u64 now_ns);
@@ -325,9 +326,12 @@ static inline bool nvme_cmb_fault_requeues(struct nvme_cmb_fault *fault,
 
 /*
  * FAILED: requests fail until the window is found intact again, which each of them
- * tries. GONE: the device has left its slot, and no other in it can be this one.
+ * tries. GONE: they fail for good, for the device has left.
  */
 enum { NVME_CMB_FAILED, NVME_CMB_GONE };
+
+/* How long to wait for a device, while whoever else waits may be a task that nobody can kill */
+#define NVME_CMB_RECOVERY_SECONDS	30
 
 /**
  * struct nvme_cmb_disk - one gendisk over one window
@@ -337,7 +341,7 @@ enum { NVME_CMB_FAILED, NVME_CMB_GONE };
  * @first: the controller's other disk, if that has the number from the IDA
  * @state: NVME_CMB_FAILED and NVME_CMB_GONE, as bits
  * @seen_ns: when the controller was last seen alive, by ktime_get_ns()
- * @gone: tells the block layer that the disk is gone
+ * @gone: tells the block layer that the disk is gone, if by then the device is
  * @mq: for mq.c: how requests get to the window
  * @mq.tag_set: their tags
  * @mq.lock: protects the next two
@@ -356,7 +360,7 @@ struct nvme_cmb_disk {
 
 	unsigned long state;
 	u64 seen_ns;
-	struct work_struct gone;
+	struct delayed_work gone;
 
 	struct {
 		struct blk_mq_tag_set tag_set;

@@ -7,9 +7,6 @@
 
 #include "nvme_cmb.h"
 
-/* What waits for a recovery from a PCI error may be a task that nobody can kill. */
-#define NVME_CMB_RECOVERY_SECONDS	30
-
 /**
  * struct nvme_cmb_dev - all there is of one controller, in drvdata
  * @ctrl: the controller

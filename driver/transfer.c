@@ -20,8 +20,10 @@
  * @why: for the log; NULL if it is the registers that say so
  *
  * Requests fail from here on. The next one that finds the controller answering,
- * with all registers as they were at probe, ends that. If the device itself is
- * gone, so is the disk, at once and for good.
+ * with all registers as they were at probe, ends that. The disk is gone for good when
+ * the device is: at once if Linux knows that, or if its configuration space, too,
+ * has been silent for NVME_CMB_RECOVERY_SECONDS. Until then it may be recovered from
+ * an error, of which requests in flight know before Linux does.
  *
  * Context: any.
  */
@@ -37,11 +39,14 @@ void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk, const char *why)
 		pci_err(ctrl->pdev, "%s: %s, requests fail\n",
 			disk->gd->disk_name, why);
 	}
-	if (!nvme_cmb_ctrl_present(ctrl) &&
-	    !test_and_set_bit(NVME_CMB_GONE, &disk->state)) {
-		pci_err(ctrl->pdev, "%s: the device is gone\n",
-			disk->gd->disk_name);
-		schedule_work(&disk->gone);
+	if (nvme_cmb_ctrl_disconnected(ctrl)) {
+		cancel_delayed_work(&disk->gone);
+		schedule_delayed_work(&disk->gone, 0);
+	} else if (nvme_cmb_ctrl_present(ctrl)) {
+		cancel_delayed_work(&disk->gone);
+	} else {
+		schedule_delayed_work(&disk->gone,
+				      NVME_CMB_RECOVERY_SECONDS * HZ);
 	}
 }
 
@@ -69,9 +74,11 @@ static bool nvme_cmb_see_again(struct nvme_cmb_disk *disk, u64 now_ns)
 {
 	if (!nvme_cmb_looked(disk, nvme_cmb_window_intact(disk->win), now_ns))
 		return false;
-	if (test_and_clear_bit(NVME_CMB_FAILED, &disk->state))
+	if (test_and_clear_bit(NVME_CMB_FAILED, &disk->state)) {
+		cancel_delayed_work(&disk->gone);
 		pci_info(disk->win->ctrl->pdev, "%s: the controller answers again\n",
 			 disk->gd->disk_name);
+	}
 	return true;
 }
 

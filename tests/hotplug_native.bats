@@ -25,12 +25,17 @@ power() {
 	esac
 }
 
-# cut_power: until requests have found the device gone, as often as cuts says, and the disk
-# is dead.
+# pull_out: have QEMU do that, and the power on again before pciehp looks, to which the card
+# is missing then from a slot that is on.
+pull_out() {
+	chrt --fifo 99 setpci -s "$(function_of 1b36:000c)" \
+		CAP_EXP+18.w=700:700 CAP_EXP+18.w=100:700
+}
+
+# cut_power: until requests have found that out, as often as cuts says.
 cut_power() {
 	power off
-	wait_for "the disk to be dead" logged_times $((++cuts)) "the device is gone"
-	wait_for "the disk to have no size" grep -qx 0 "/sys/block/$DISK_NAME/size"
+	wait_for "requests to fail" logged_times $((++cuts)) "stopped answering"
 	fails dd if=/dev/zero of="$DISK" bs=4k count=1 oflag=direct
 }
 
@@ -56,6 +61,65 @@ back_with_power() {
 	[ "$(stamp_count "$DISK_NAME" failed_reads)" -eq 0 ]
 	[ "$(stamp_count "$DISK_NAME" failed_writes)" -eq 0 ]
 	[ "$(stamp_count "$DISK_NAME" unread)" -eq 0 ]
+}
+
+# Requests see the silence before Linux hears of any error: only a fatal one on the port,
+# later, has it reset and set up what is behind that.
+@test "power cut and recovered from under load: errors, and then the same disk serves" {
+	local i times cuts=0
+	times=$(in_full 10 3)
+	start_stamp "$DISK_NAME"
+	for ((i = 1; i <= times; i++)); do
+		serve_some "$DISK_NAME"
+		cut_power
+		sleep 1
+		power on
+		inject DLP
+		wait_for "recovery $i" logged_times "$i" "device recovery successful"
+	done
+	serve_some "$DISK_NAME"
+	stop_stamp "$DISK_NAME"
+	note "$times times: $(stamp_counts "$DISK_NAME")"
+	[ "$(stamp_count "$DISK_NAME" failed_reads)" -gt 0 ]
+	[ "$(stamp_count "$DISK_NAME" unread)" -eq 0 ]
+	logged_times "$times" "answers again"
+	fails logged "the device is gone"
+}
+
+@test "no power for half a minute: the disk is dead for good" {
+	local cuts=0 begin
+	start_stamp "$DISK_NAME"
+	serve_some "$DISK_NAME"
+	cut_power
+	begin=$SECONDS
+	[ "$(cat "/sys/block/$DISK_NAME/size")" -gt 0 ]
+	wait_for "the disk to be dead" logged_times 1 "the device is gone"
+	note "after $((SECONDS - begin)) s"
+	[ $((SECONDS - begin)) -ge 25 ]
+	wait_for "the disk to have no size" grep -qx 0 "/sys/block/$DISK_NAME/size"
+	power on
+	inject DLP
+	wait_for "recovery" logged_times 1 "device recovery successful"
+	stop_stamp "$DISK_NAME"
+	[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
+	remove
+	find_again
+}
+
+@test "pulled out under load: the disk is dead at once" {
+	local begin
+	start_stamp "$DISK_NAME"
+	serve_some "$DISK_NAME"
+	begin=$SECONDS
+	pull_out
+	wait_for "the controller to go" no_controller
+	stop_stamp "$DISK_NAME"
+	note "gone, and looked through, after $((SECONDS - begin)) s"
+	[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
+	[ ! -e "$DISK" ]
+	plug
+	came_back
+	ends_hold_data "$DISK"
 }
 
 @test "power cut under load: errors at once, and the data is there afterwards" {
