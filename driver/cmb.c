@@ -78,7 +78,7 @@ static bool nvme_cmb_cmb_same(const struct nvme_cmb_window *win)
 /* What has cleared CMBMSC.CRE may have taken what was in the memory, too. */
 static int nvme_cmb_cmb_enable_again(const struct nvme_cmb_window *win)
 {
-	return nvme_cmb_cmb_same(win) ? 0 : -ENODEV;
+	return nvme_cmb_cmb_same(win) ? 0 : -ENODATA;
 }
 
 const struct nvme_cmb_kind nvme_cmb_kind_cmb = {

@@ -86,6 +86,19 @@ bool nvme_cmb_ctrl_answers(const struct nvme_cmb_ctrl *ctrl)
 }
 
 /**
+ * nvme_cmb_ctrl_same - is it the controller that was probed?
+ * @ctrl: the controller
+ *
+ * Context: any.
+ * Return: true if CAP and VS read as they did.
+ */
+bool nvme_cmb_ctrl_same(const struct nvme_cmb_ctrl *ctrl)
+{
+	return lo_hi_readq(ctrl->regs + NVME_REG_CAP) == ctrl->cap &&
+	       nvme_cmb_ctrl_alive(ctrl);
+}
+
+/**
  * nvme_cmb_ctrl_alive - does the controller still answer?
  * @ctrl: the controller
  *

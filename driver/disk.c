@@ -240,8 +240,9 @@ out_free_disk:
  */
 void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
 {
-	/* There is no point in writing back to a device that is gone. */
-	if (!nvme_cmb_ctrl_present(disk->win->ctrl))
+	/* There is no point in writing back to what is gone. */
+	if (test_bit(NVME_CMB_GONE, &disk->state) ||
+	    !nvme_cmb_ctrl_present(disk->win->ctrl))
 		blk_mark_disk_dead(disk->gd);
 	del_gendisk(disk->gd);
 	/* Without requests nobody schedules it any more. It uses the tags. */

@@ -61,6 +61,7 @@ int nvme_cmb_ctrl_map(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev);
 void nvme_cmb_ctrl_unmap(struct nvme_cmb_ctrl *ctrl);
 u64 nvme_cmb_ctrl_bar_len(const struct nvme_cmb_ctrl *ctrl, unsigned int bir);
 bool nvme_cmb_ctrl_answers(const struct nvme_cmb_ctrl *ctrl);
+bool nvme_cmb_ctrl_same(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_disconnected(const struct nvme_cmb_ctrl *ctrl);
@@ -119,7 +120,8 @@ struct nvme_cmb_window;
  * @present: does the controller have it? Looks and changes nothing
  * @open: enable it, and find out where it lies; 0, or -ENODEV and a line in the log
  *	if it makes no usable window
- * @enable: enable it again, if it holds what it held; 0 or an errno
+ * @enable: enable it again, if it holds what it held; 0, -ENODATA if a reset of the
+ *	controller has cleared it, or another errno
  * @disable: leave it as it was found
  * @same: do its registers read as they did?
  * @accessible: is it ready to be read and written, and as sound as it was? NULL for what
@@ -326,7 +328,7 @@ static inline bool nvme_cmb_fault_requeues(struct nvme_cmb_fault *fault,
 
 /*
  * FAILED: requests fail until the window is found intact again, which each of them
- * tries. GONE: they fail for good, for the device has left.
+ * tries. GONE: they fail for good, for the device has left, or has lost what was in it.
  */
 enum { NVME_CMB_FAILED, NVME_CMB_GONE };
 
@@ -338,7 +340,7 @@ enum { NVME_CMB_FAILED, NVME_CMB_GONE };
  * @win: the window; valid until nvme_cmb_disk_del() returns
  * @gd: its gendisk; an opener may keep it, and this struct, past the window
  * @index: the number in its name
- * @first: the controller's other disk, if that has the number from the IDA
+ * @first: the controller's other disk, if that one's number is shared
  * @state: NVME_CMB_FAILED and NVME_CMB_GONE, as bits
  * @seen_ns: when the controller was last seen alive, by ktime_get_ns()
  * @gone: tells the block layer that the disk is gone, if by then the device is
@@ -382,6 +384,7 @@ void nvme_cmb_account_end(struct nvme_cmb_disk *disk, enum req_op op,
 			  u64 accesses);
 
 void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk, const char *why);
+void nvme_cmb_disk_lose(struct nvme_cmb_disk *disk);
 
 /**
  * struct nvme_cmb_transfer - the bytes of a request, on their way
@@ -488,10 +491,13 @@ enum nvme_cmb_hold {
  * struct nvme_cmb_regions - all memories of a controller
  * @of: the CMB, the PMR
  * @held: a bit for each enum nvme_cmb_hold that requests wait for
+ * @lost: a bit for each memory that has lost what it held, and has a dead disk until
+ *	nvme_cmb_regions_replace()
  */
 struct nvme_cmb_regions {
 	struct nvme_cmb_region of[NVME_CMB_KINDS];
 	unsigned long held;
+	unsigned long lost;
 };
 
 bool nvme_cmb_regions_present(const struct nvme_cmb_ctrl *ctrl);
@@ -504,6 +510,9 @@ void nvme_cmb_regions_hold(struct nvme_cmb_regions *regions,
 void nvme_cmb_regions_release(struct nvme_cmb_regions *regions,
 			      enum nvme_cmb_hold why);
 int nvme_cmb_regions_restore(struct nvme_cmb_regions *regions);
+void nvme_cmb_regions_replace(struct nvme_cmb_regions *regions,
+			      struct nvme_cmb_ctrl *ctrl,
+			      const struct nvme_cmb_options *options);
 void nvme_cmb_regions_fail(struct nvme_cmb_regions *regions);
 void nvme_cmb_regions_close(struct nvme_cmb_regions *regions);
 

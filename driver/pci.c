@@ -13,12 +13,14 @@
  * @regions: its memories
  * @saved: its configuration, for when a reset has cleared that
  * @give_up: ends a recovery that does not end
+ * @replace: makes new disks of memories that have lost what they held
  */
 struct nvme_cmb_dev {
 	struct nvme_cmb_ctrl ctrl;
 	struct nvme_cmb_regions regions;
 	struct pci_saved_state *saved;
 	struct delayed_work give_up;
+	struct delayed_work replace;
 };
 
 static struct nvme_cmb_options nvme_cmb_options = {
@@ -105,6 +107,42 @@ static void nvme_cmb_give_up(struct work_struct *work)
 	nvme_cmb_regions_fail(&dev->regions);
 }
 
+/*
+ * The disks come and go under the device's lock only, as in probe and remove. Who has that
+ * may be waiting for this work to end, and what holds the requests may take its time:
+ * look again later.
+ */
+static void nvme_cmb_replace(struct work_struct *work)
+{
+	struct nvme_cmb_dev *dev = container_of(work, struct nvme_cmb_dev,
+						replace.work);
+	struct device *device = &dev->ctrl.pdev->dev;
+	bool held = true;
+
+	if (device_trylock(device)) {
+		held = dev->regions.held;
+		if (!held) {
+			/* It may have released them only now, and not be done. */
+			cancel_delayed_work_sync(&dev->give_up);
+			nvme_cmb_regions_replace(&dev->regions, &dev->ctrl,
+						 &nvme_cmb_options);
+		}
+		device_unlock(device);
+	}
+	if (held)
+		queue_delayed_work(system_freezable_wq, &dev->replace, HZ / 10);
+}
+
+/* Disks cannot be replaced in the middle of this, nor while the system sleeps. */
+static int nvme_cmb_restore(struct nvme_cmb_dev *dev)
+{
+	int ret = nvme_cmb_regions_restore(&dev->regions);
+
+	if (dev->regions.lost)
+		queue_delayed_work(system_freezable_wq, &dev->replace, 0);
+	return ret;
+}
+
 static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct nvme_cmb_dev *dev;
@@ -121,6 +159,7 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!dev)
 		return -ENOMEM;
 	INIT_DELAYED_WORK(&dev->give_up, nvme_cmb_give_up);
+	INIT_DELAYED_WORK(&dev->replace, nvme_cmb_replace);
 	pci_set_drvdata(pdev, dev);
 
 	ret = pci_enable_device_mem(pdev);
@@ -183,6 +222,7 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
+	cancel_delayed_work_sync(&dev->replace);
 	cancel_delayed_work_sync(&dev->give_up);
 	nvme_cmb_regions_del(&dev->regions);
 	kfree(dev->saved);
@@ -198,6 +238,7 @@ static void nvme_cmb_shutdown(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
+	cancel_delayed_work_sync(&dev->replace);
 	nvme_cmb_regions_hold(&dev->regions, NVME_CMB_HOLD_SHUTDOWN);
 	nvme_cmb_regions_close(&dev->regions);
 	if (!nvme_cmb_ctrl_disable(&dev->ctrl))
@@ -216,7 +257,7 @@ static void nvme_cmb_reset_done(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
-	nvme_cmb_regions_restore(&dev->regions);
+	nvme_cmb_restore(dev);
 	nvme_cmb_regions_release(&dev->regions, NVME_CMB_HOLD_RESET);
 }
 
@@ -310,7 +351,7 @@ static pci_ers_result_t nvme_cmb_slot_reset(struct pci_dev *pdev)
 	 */
 	pci_load_saved_state(pdev, dev->saved);
 	pci_restore_state(pdev);
-	return nvme_cmb_regions_restore(&dev->regions) ?
+	return nvme_cmb_restore(dev) ?
 	       PCI_ERS_RESULT_DISCONNECT : PCI_ERS_RESULT_RECOVERED;
 }
 

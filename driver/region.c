@@ -91,6 +91,19 @@ static int nvme_cmb_region_add(struct nvme_cmb_region *region,
 	return ret;
 }
 
+static void nvme_cmb_region_del(struct nvme_cmb_region *region)
+{
+	if (region->disk) {
+		nvme_cmb_disk_del(region->disk);
+		nvme_cmb_window_unmap(&region->win);
+	} else if (region->loan) {
+		nvme_cmb_take_back(region->loan);
+	} else {
+		return;
+	}
+	nvme_cmb_window_close(&region->win);
+}
+
 /**
  * nvme_cmb_regions_add - make disks of a controller's memories, or lend them
  * @regions: filled in on success; all zeros before
@@ -140,19 +153,8 @@ void nvme_cmb_regions_del(struct nvme_cmb_regions *regions)
 
 	for_each_set_bit(why, &regions->held, NVME_CMB_HOLDS)
 		nvme_cmb_regions_release(regions, why);
-	for (i = 0; i < NVME_CMB_KINDS; i++) {
-		struct nvme_cmb_region *region = &regions->of[i];
-
-		if (region->disk) {
-			nvme_cmb_disk_del(region->disk);
-			nvme_cmb_window_unmap(&region->win);
-		} else if (region->loan) {
-			nvme_cmb_take_back(region->loan);
-		} else {
-			continue;
-		}
-		nvme_cmb_window_close(&region->win);
-	}
+	for (i = 0; i < NVME_CMB_KINDS; i++)
+		nvme_cmb_region_del(&regions->of[i]);
 }
 
 /**
@@ -212,7 +214,8 @@ void nvme_cmb_regions_release(struct nvme_cmb_regions *regions,
  * nvme_cmb_regions_restore - the device is back, they say
  * @regions: the memories, held unless a recovery has taken too long
  *
- * What is not what it was fails its requests. After a shutdown all stays closed.
+ * What is not what it was fails its requests. What only has lost its contents does so
+ * for good, and waits for nvme_cmb_regions_replace(). After a shutdown all stays closed.
  *
  * Context: may sleep.
  * Return: 0, or an errno if one of them is not what it was.
@@ -232,11 +235,44 @@ int nvme_cmb_regions_restore(struct nvme_cmb_regions *regions)
 		err = nvme_cmb_window_restore(&region->win);
 		if (!err)
 			continue;
+		if (err == -ENODATA && region->disk) {
+			set_bit(i, &regions->lost);
+			nvme_cmb_disk_lose(region->disk);
+			continue;
+		}
 		if (region->disk)
 			nvme_cmb_disk_fail(region->disk, NULL);
 		ret = err;
 	}
 	return ret;
+}
+
+/**
+ * nvme_cmb_regions_replace - make new disks where a memory has lost what it held
+ * @regions: the memories, which nothing holds
+ * @ctrl: the controller, disabled
+ * @options: what the user wants
+ *
+ * The old disk may have users for as long as they like; they get errors. If the
+ * controller has another disk the new one shares that one's number, as the old one did.
+ *
+ * Context: may sleep. The caller has the driver core's lock on the device.
+ */
+void nvme_cmb_regions_replace(struct nvme_cmb_regions *regions,
+			      struct nvme_cmb_ctrl *ctrl,
+			      const struct nvme_cmb_options *options)
+{
+	unsigned int i;
+
+	for_each_set_bit(i, &regions->lost, NVME_CMB_KINDS) {
+		struct nvme_cmb_region *region = &regions->of[i];
+
+		nvme_cmb_region_del(region);
+		memset(region, 0, sizeof(*region));
+		nvme_cmb_region_add(region, ctrl, nvme_cmb_kinds[i], options,
+				    regions->of[!i].disk);
+		clear_bit(i, &regions->lost);
+	}
 }
 
 /**

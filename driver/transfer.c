@@ -50,6 +50,21 @@ void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk, const char *why)
 	}
 }
 
+/**
+ * nvme_cmb_disk_lose - the memory has lost what it held
+ * @disk: its disk, held
+ *
+ * Its requests fail for good: it must not seem to hold what comes to be there.
+ *
+ * Context: any.
+ */
+void nvme_cmb_disk_lose(struct nvme_cmb_disk *disk)
+{
+	if (!test_and_set_bit(NVME_CMB_GONE, &disk->state))
+		pci_err(disk->win->ctrl->pdev, "%s: a reset has cleared what it held, the disk is dead\n",
+			disk->gd->disk_name);
+}
+
 /*
  * Who has looked says whether it @was_seen. The time noted for that, @now_ns, is some time
  * before that look: where the clock is trapped, too, it is dear.

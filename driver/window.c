@@ -2,8 +2,7 @@
 /*
  * The window: a controller's memory of either kind, enabled and mapped.
  */
-#include <linux/io-64-nonatomic-lo-hi.h>
-#include <linux/nvme.h>
+#include <linux/io.h>
 
 #include "nvme_cmb.h"
 
@@ -109,10 +108,7 @@ void nvme_cmb_window_unmap(struct nvme_cmb_window *win)
  */
 bool nvme_cmb_window_same(const struct nvme_cmb_window *win)
 {
-	const struct nvme_cmb_ctrl *ctrl = win->ctrl;
-
-	return lo_hi_readq(ctrl->regs + NVME_REG_CAP) == ctrl->cap &&
-	       win->kind->same(win) && nvme_cmb_ctrl_alive(ctrl);
+	return win->kind->same(win) && nvme_cmb_ctrl_same(win->ctrl);
 }
 
 /**
@@ -152,12 +148,15 @@ int nvme_cmb_window_flush(const struct nvme_cmb_window *win)
  * controller keeps it all.
  *
  * Context: may sleep.
- * Return: 0, or an errno if this is not the window that was mapped.
+ * Return: 0, -ENODATA if the same controller has lost what was in the window, or
+ * another errno if this is not the window that was mapped.
  */
 int nvme_cmb_window_restore(const struct nvme_cmb_window *win)
 {
 	int ret = nvme_cmb_ctrl_disable(win->ctrl);
 
+	if (!ret && !nvme_cmb_ctrl_same(win->ctrl))
+		ret = -ENODEV;
 	if (!ret)
 		ret = win->kind->enable(win);
 	if (!ret && !nvme_cmb_window_intact(win))

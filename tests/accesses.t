@@ -50,7 +50,7 @@ one() {
 	local i wanted
 	number=$((number + 1))
 	for i in 0 1 2 3 4; do
-		wanted="CAP CAP CMBLOC CMBSZ VS $1@$((($2 << 20) + i * 65536)):$3 VS"
+		wanted="CMBLOC CMBSZ CAP CAP VS $1@$((($2 << 20) + i * 65536)):$3 VS"
 		if [[ " $sequence " == *" $wanted "* ]]; then
 			echo "ok $number $4"
 			return

@@ -5,7 +5,7 @@
 # recovery from a fatal error.
 #
 # config: cmb-root-port pmr-root-port
-# append: initcall_blacklist=nvme_init
+# append: initcall_blacklist=nvme_init iomem=relaxed
 # qemu: -smp 1 -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off
 #
 # One CPU, and no stock driver: see hotplug.bats.
@@ -61,6 +61,22 @@ back_with_power() {
 	[ "$(stamp_count "$DISK_NAME" failed_reads)" -eq 0 ]
 	[ "$(stamp_count "$DISK_NAME" failed_writes)" -eq 0 ]
 	[ "$(stamp_count "$DISK_NAME" unread)" -eq 0 ]
+}
+
+@test "a fatal error whose recovery clears the CMB: it has a new disk" {
+	[ "$KIND" = cmb ] || skip "a PMR is enabled again"
+	exec 9<>"$DISK"
+	clear_cmbmsc
+	inject DLP
+	wait_for "the recovery" logged_times 1 "device recovery successful"
+	logged "$DISK_NAME: a reset has cleared what it held, the disk is dead"
+	opener_has_nothing
+	# whose number is its own until it is closed
+	disk_came /dev/nvme_cmb1
+	ends_hold_data /dev/nvme_cmb1
+	exec 9<&-
+	remove
+	find_again
 }
 
 # Requests see the silence before Linux hears of any error: only a fatal one on the port,

@@ -207,6 +207,24 @@ register() {
 	busybox devmem $((base + $1)) "${@:2}"
 }
 
+# clear_cmbmsc: as a loss of power, or a reset of a real controller's function, clears it, and
+# nothing in QEMU does. The driver has the register: it takes iomem=relaxed.
+clear_cmbmsc() {
+	register 0x50 32 0
+}
+
+# replaced MAJOR:MINOR: nvme_cmb0, which had these, by another disk of its name.
+replaced() {
+	local now
+	now=$(cat /sys/block/nvme_cmb0/dev 2>/dev/null) && [ "$now" != "$1" ]
+}
+
+# opener_has_nothing: who has a dead disk open, as file 9, reads nothing and writes nothing.
+opener_has_nothing() {
+	[ "$(head -c 1 <&9 | wc -c)" -eq 0 ]
+	fails dd if=/dev/zero bs=4k count=1 conv=fsync,notrunc status=none >&9
+}
+
 # disk_of FUNCTION: the name of the disk on that controller, if there is one just now. It
 # gets another number when someone still has the last one open.
 disk_of() {

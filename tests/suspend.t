@@ -53,7 +53,7 @@ press_power_button &
 wakers+=($!)
 trap clean_up EXIT
 
-qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config cmb-pmr \
+qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config cmb-pmr --append iomem=relaxed \
 	--qemu-arg -smp --qemu-arg 1 \
 	--qemu-arg -chardev --qemu-arg "pipe,id=waker,path=$work/monitor" \
 	--qemu-arg -mon --qemu-arg chardev=waker,mode=control \

@@ -1,0 +1,92 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A CMB that has lost what it held. A reset of a real controller's function, and a loss of
+# its power, clears CMBMSC; in QEMU nothing but a write does, so that the tests write it.
+#
+# config: cmb-pmr
+# append: iomem=relaxed
+
+load lib.bash
+
+CMB=/dev/nvme_cmb0
+PMR=/dev/nvme_pmr0
+
+setup_file() {
+	load_driver
+}
+
+# reset_clears: a reset of the function takes CMBMSC along. The disk of the CMB is dead, and
+# a new one in its place; that of the PMR has not noticed.
+reset_clears() {
+	local old
+	old=$(cat /sys/block/nvme_cmb0/dev)
+	pattern "$old" 1048576 | dd of=$PMR bs=64k oflag=direct iflag=fullblock status=none
+	exec 8<>$PMR 9<>$CMB
+	clear_cmbmsc
+	reset
+	wait_for "a new disk" replaced "$old"
+	disk_came $CMB
+	logged "nvme_cmb0: a reset has cleared what it held, the disk is dead"
+	opener_has_nothing
+	exec 9<&-
+	cmp -n 1048576 <(pattern "$old" 1048576) $PMR
+	dd if=/dev/zero bs=4k count=1 conv=fsync,notrunc status=none >&8
+	exec 8<&-
+	[ "$(blockdev --getsize64 $CMB)" -eq $((16 << 20)) ]
+	ends_hold_data $CMB
+}
+
+reset() {
+	echo 1 >"$SYS_PCI/devices/$(controller)/reset"
+}
+
+@test "by a reset of the function" {
+	reset_clears
+}
+
+@test "by a reset while it is mounted, and again" {
+	local mnt=$BATS_TEST_TMPDIR/mnt
+	mkdir "$mnt"
+	mkfs.ext4 -q $CMB
+	mount $CMB "$mnt"
+	reset_clears
+	fails dd if=/dev/zero of="$mnt/file" bs=4k count=1 conv=fsync
+	reset_clears
+	umount "$mnt"
+}
+
+@test "under load: every request fails, and the PMR's do not" {
+	local old
+	start_stamp nvme_cmb0
+	start_stamp nvme_pmr0
+	serve_some nvme_cmb0
+	serve_some nvme_pmr0
+	old=$(cat /sys/block/nvme_cmb0/dev)
+	clear_cmbmsc
+	reset
+	wait_for "a new disk" replaced "$old"
+	disk_came $CMB
+	serve_some nvme_pmr0
+	stop_stamp nvme_cmb0
+	stop_stamp nvme_pmr0
+	note "CMB: $(stamp_counts nvme_cmb0)"
+	note "PMR: $(stamp_counts nvme_pmr0)"
+	[ "$(stamp_count nvme_cmb0 unread)" -eq 4096 ]
+	[ "$(stamp_count nvme_pmr0 failed_reads)" -eq 0 ]
+	[ "$(stamp_count nvme_pmr0 failed_writes)" -eq 0 ]
+	[ "$(stamp_count nvme_pmr0 unread)" -eq 0 ]
+	ends_hold_data $CMB
+	fio_verify $CMB 4k
+}
+
+@test "unbound at once after that, nothing is left" {
+	clear_cmbmsc
+	reset
+	unbind "$(controller)"
+	fails ls -d /sys/block/nvme_*
+	bind nvme_cmb "$(controller)"
+	disk_came $CMB
+	ends_hold_data $CMB
+	ends_hold_data $PMR
+}
