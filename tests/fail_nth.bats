@@ -7,7 +7,7 @@
 # ACPI would evaluate its tables for the routing of an interrupt that nobody uses, and
 # it frees what it still uses when it fails to allocate: acpi=noirq.
 #
-# config: cmb pmr
+# config: cmb-pmr cmb pmr
 # append: acpi=noirq
 # kernels: 6.12-debug
 
@@ -39,8 +39,8 @@ setup_file() {
 sweep() {
 	local counts
 	counts=$(tests/fail_nth "$1" "$(controller)")
-	echo "# $1: allocations that failed, times it was unbound then,\
- times it had no node: $counts" >&3
+	echo "# $1: allocations that failed, memories left out then, times it had no\
+ node, times it was unbound: $counts" >&3
 	counts=${counts#failed=}
 	[ "${counts%% *}" -gt 10 ]
 }
