@@ -123,13 +123,12 @@ static void nvme_cmb_disk_gone(struct work_struct *work)
 {
 	struct nvme_cmb_disk *disk = container_of(work, struct nvme_cmb_disk,
 						  gone.work);
-	const struct nvme_cmb_ctrl *ctrl = disk->win->ctrl;
 
-	if (nvme_cmb_ctrl_present(ctrl) ||
-	    test_and_set_bit(NVME_CMB_GONE, &disk->state))
-		return;
-	pci_err(ctrl->pdev, "%s: the device is gone\n", disk->gd->disk_name);
-	blk_mark_disk_dead(disk->gd);
+	/* To die schedules this once more. */
+	if (test_bit(NVME_CMB_GONE, &disk->state))
+		blk_mark_disk_dead(disk->gd);
+	else if (!nvme_cmb_ctrl_present(disk->win->ctrl))
+		nvme_cmb_disk_die(disk, "the device is gone");
 }
 
 /**

@@ -343,7 +343,7 @@ enum { NVME_CMB_FAILED, NVME_CMB_GONE };
  * @first: the controller's other disk, if that one's number is shared
  * @state: NVME_CMB_FAILED and NVME_CMB_GONE, as bits
  * @seen_ns: when the controller was last seen alive, by ktime_get_ns()
- * @gone: tells the block layer that the disk is gone, if by then the device is
+ * @gone: tells the block layer that the disk is dead, if by then the device is gone
  * @mq: for mq.c: how requests get to the window
  * @mq.tag_set: their tags
  * @mq.lock: protects the next two
@@ -384,7 +384,7 @@ void nvme_cmb_account_end(struct nvme_cmb_disk *disk, enum req_op op,
 			  u64 accesses);
 
 void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk, const char *why);
-void nvme_cmb_disk_lose(struct nvme_cmb_disk *disk);
+void nvme_cmb_disk_die(struct nvme_cmb_disk *disk, const char *why);
 
 /**
  * struct nvme_cmb_transfer - the bytes of a request, on their way
@@ -513,7 +513,7 @@ int nvme_cmb_regions_restore(struct nvme_cmb_regions *regions);
 void nvme_cmb_regions_replace(struct nvme_cmb_regions *regions,
 			      struct nvme_cmb_ctrl *ctrl,
 			      const struct nvme_cmb_options *options);
-void nvme_cmb_regions_fail(struct nvme_cmb_regions *regions);
+void nvme_cmb_regions_fail(struct nvme_cmb_regions *regions, bool for_good);
 void nvme_cmb_regions_close(struct nvme_cmb_regions *regions);
 
 #endif

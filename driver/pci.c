@@ -104,7 +104,7 @@ static void nvme_cmb_give_up(struct work_struct *work)
 
 	pci_err(dev->ctrl.pdev, "not recovered within %u s\n",
 		NVME_CMB_RECOVERY_SECONDS);
-	nvme_cmb_regions_fail(&dev->regions);
+	nvme_cmb_regions_fail(&dev->regions, false);
 }
 
 /*
@@ -331,7 +331,7 @@ static pci_ers_result_t nvme_cmb_error_detected(struct pci_dev *pdev,
 	/* An earlier recovery may have failed without a word: its time ends here. */
 	cancel_delayed_work_sync(&dev->give_up);
 	if (state == pci_channel_io_perm_failure) {
-		nvme_cmb_regions_fail(&dev->regions);
+		nvme_cmb_regions_fail(&dev->regions, true);
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
 	nvme_cmb_regions_hold(&dev->regions, NVME_CMB_HOLD_RECOVERY);

@@ -237,7 +237,8 @@ int nvme_cmb_regions_restore(struct nvme_cmb_regions *regions)
 			continue;
 		if (err == -ENODATA && region->disk) {
 			set_bit(i, &regions->lost);
-			nvme_cmb_disk_lose(region->disk);
+			nvme_cmb_disk_die(region->disk,
+					  "a reset has cleared what it held");
 			continue;
 		}
 		if (region->disk)
@@ -278,19 +279,24 @@ void nvme_cmb_regions_replace(struct nvme_cmb_regions *regions,
 /**
  * nvme_cmb_regions_fail - there is no recovery
  * @regions: the memories
+ * @for_good: nor will there be one
  *
  * Requests fail, and those that wait for the recovery do so now.
  *
  * Context: may sleep.
  */
-void nvme_cmb_regions_fail(struct nvme_cmb_regions *regions)
+void nvme_cmb_regions_fail(struct nvme_cmb_regions *regions, bool for_good)
 {
 	int i;
 
-	for (i = 0; i < NVME_CMB_KINDS; i++)
-		if (regions->of[i].disk)
-			nvme_cmb_disk_fail(regions->of[i].disk,
-					   "there is no recovery");
+	for (i = 0; i < NVME_CMB_KINDS; i++) {
+		struct nvme_cmb_disk *disk = regions->of[i].disk;
+
+		if (disk && for_good)
+			nvme_cmb_disk_die(disk, "the error is permanent");
+		else if (disk)
+			nvme_cmb_disk_fail(disk, "there is no recovery");
+	}
 	nvme_cmb_regions_release(regions, NVME_CMB_HOLD_RECOVERY);
 }
 

@@ -15,6 +15,25 @@
 #include "nvme_cmb.h"
 
 /**
+ * nvme_cmb_disk_die - there is nothing left to wait for
+ * @disk: a disk
+ * @why: for the log
+ *
+ * Requests fail for good, and the block layer is told in a while.
+ *
+ * Context: any.
+ */
+void nvme_cmb_disk_die(struct nvme_cmb_disk *disk, const char *why)
+{
+	if (test_and_set_bit(NVME_CMB_GONE, &disk->state))
+		return;
+	pci_err(disk->win->ctrl->pdev, "%s: %s, the disk is dead\n",
+		disk->gd->disk_name, why);
+	cancel_delayed_work(&disk->gone);
+	schedule_delayed_work(&disk->gone, 0);
+}
+
+/**
  * nvme_cmb_disk_fail - the controller does not answer, or is not the same
  * @disk: its disk
  * @why: for the log; NULL if it is the registers that say so
@@ -39,30 +58,13 @@ void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk, const char *why)
 		pci_err(ctrl->pdev, "%s: %s, requests fail\n",
 			disk->gd->disk_name, why);
 	}
-	if (nvme_cmb_ctrl_disconnected(ctrl)) {
+	if (nvme_cmb_ctrl_disconnected(ctrl))
+		nvme_cmb_disk_die(disk, "the device is gone");
+	else if (nvme_cmb_ctrl_present(ctrl))
 		cancel_delayed_work(&disk->gone);
-		schedule_delayed_work(&disk->gone, 0);
-	} else if (nvme_cmb_ctrl_present(ctrl)) {
-		cancel_delayed_work(&disk->gone);
-	} else {
+	else
 		schedule_delayed_work(&disk->gone,
 				      NVME_CMB_RECOVERY_SECONDS * HZ);
-	}
-}
-
-/**
- * nvme_cmb_disk_lose - the memory has lost what it held
- * @disk: its disk, held
- *
- * Its requests fail for good: it must not seem to hold what comes to be there.
- *
- * Context: any.
- */
-void nvme_cmb_disk_lose(struct nvme_cmb_disk *disk)
-{
-	if (!test_and_set_bit(NVME_CMB_GONE, &disk->state))
-		pci_err(disk->win->ctrl->pdev, "%s: a reset has cleared what it held, the disk is dead\n",
-			disk->gd->disk_name);
 }
 
 /*

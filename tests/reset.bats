@@ -59,7 +59,7 @@ unharmed() {
 	start_stamp "$DISK_NAME"
 	inject DLP
 	wait_for "the recovery to fail" logged_times 1 "device recovery failed"
-	if ! logged_times 1 "requests fail"; then
+	if ! logged_times 1 "the error is permanent, the disk is dead"; then
 		dd if="$DISK" of=/dev/null bs=4k count=1 iflag=direct 3>&- &
 		pid=$!
 		echo 1 >"$SYS_PCI/devices/$(controller)/reset"
