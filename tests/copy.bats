@@ -38,7 +38,7 @@ width() { # ROUTINE
 		[ "$(cat "$COPY/copy_write")" = "$name" ]
 		logged "read by $name ($(width "$name") bytes in"
 		fio_verify "$DISK" 512 1m
-		zeroes_a_hole "$DISK" blkdiscard
+		zeroes_holes "$DISK" blkdiscard
 		unload_driver
 	done
 }

@@ -61,7 +61,7 @@ setup_file() {
 }
 
 @test "fio verifies every size, engine, depth and number of jobs" {
-	fio_verify "$DISK" 512 4k 16k 64k 256k 1m
+	fio_verify "$DISK" 512 4k 16k 64k 256k 1m 1028k 4m
 }
 
 @test "dd with odd sizes, through the page cache" {
@@ -89,12 +89,12 @@ setup_file() {
 	fails dd if="$DISK" bs=100 count=1 iflag=direct
 }
 
-@test "blkdiscard leaves zeros, and its neighbours alone" {
-	zeroes_a_hole "$DISK" blkdiscard
+@test "blkdiscard leaves zeros, at every size, and its neighbours alone" {
+	zeroes_holes "$DISK" blkdiscard
 }
 
-@test "write-zeroes leaves zeros, and its neighbours alone" {
-	zeroes_a_hole "$DISK" blkdiscard --zeroout
+@test "write-zeroes leaves zeros, at every size, and its neighbours alone" {
+	zeroes_holes "$DISK" blkdiscard --zeroout
 }
 
 @test "a whole disk can be discarded at once" {

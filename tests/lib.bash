@@ -283,34 +283,39 @@ ends_hold_data() {
 		cmp - <(pattern "last of $1" 4096)
 }
 
-# zeroes_a_hole DISK COMMAND...: it zeroes --offset/--length of DISK and not one
-# byte beside that.
-zeroes_a_hole() {
-	local disk=$1
+# zeroes_holes DISK COMMAND...: it zeroes --offset/--length of DISK and not one byte beside
+# that, be that less than a disk takes at once, just that, or several times as much.
+zeroes_holes() {
+	local disk=$1 length
 	shift
-	pattern hole 1048576 | dd of="$disk" bs=64k oflag=direct \
-		iflag=fullblock status=none
-	"$@" --offset 66048 --length 300032 "$disk"
-	cmp <(dd if="$disk" bs=64k count=16 iflag=direct status=none) <(
-		pattern hole 1048576 | head -c 66048
-		head -c 300032 /dev/zero
-		pattern hole 1048576 | tail -c +$((66048 + 300032 + 1))
-	)
+	for length in 512 300032 1048576 1049088 5000192; do
+		pattern hole 6291456 | dd of="$disk" bs=64k oflag=direct \
+			iflag=fullblock status=none
+		"$@" --offset 66048 --length $length "$disk"
+		cmp <(dd if="$disk" bs=64k count=96 iflag=direct status=none) <(
+			pattern hole 6291456 | head -c 66048
+			head -c $length /dev/zero
+			pattern hole 6291456 | tail -c +$((66048 + length + 1))
+		)
+	done
 }
 
 # fio_verify DISK BLOCK-SIZE...: crc32c of every block, written in random order
-# by one job and by four, each in a quarter of its own: 1024 blocks at most.
+# by one job and by four, each in a quarter of its own: 1024 blocks at most, and no more at
+# once than 16 MiB.
 fio_verify() {
-	local disk=$1 bs depth engine quarter size
+	local disk=$1 bs bytes depth engine quarter size
 	quarter=$(($(blockdev --getsize64 "$disk") / 4))
 	[ "$quarter" -le 4194304 ] || quarter=4194304
 	shift
 	for bs in "$@"; do
-		size=${bs/k/ * 1024}
-		size=$((1024 * ${size/m/ * 1048576}))
+		bytes=${bs/k/ * 1024}
+		bytes=$((${bytes/m/ * 1048576}))
+		size=$((1024 * bytes))
 		[ "$size" -le "$quarter" ] || size=$quarter
 		for engine in psync:1 libaio:8 io_uring:32; do
 			depth=${engine#*:}
+			[ $((depth * bytes)) -le 16777216 ] || depth=$((16777216 / bytes))
 			printf '%s\n' "[$bs-${engine%:*}-one]" stonewall \
 				rw=randwrite verify=crc32c verify_fatal=1 \
 				bs="$bs" ioengine="${engine%:*}" \
@@ -318,7 +323,7 @@ fio_verify() {
 			printf '%s\n' "[$bs-${engine%:*}-four]" stonewall \
 				rw=randwrite verify=crc32c verify_fatal=1 \
 				bs="$bs" ioengine="${engine%:*}" \
-				iodepth="$depth" size=$((size / 4)) \
+				iodepth="$depth" size=$((size / 4 < bytes ? bytes : size / 4)) \
 				numjobs=4 offset_increment=$quarter
 		done
 	done >"$BATS_TEST_TMPDIR/verify.fio"
