@@ -3,6 +3,7 @@
  * A PMR as a device of its own, for another driver: nvme_cmb_pmem. An auxiliary device
  * between them keeps libnvdimm away from those who have no use for it.
  */
+#include <linux/module.h>
 #include <linux/slab.h>
 
 #include "lend.h"
@@ -17,6 +18,8 @@ static void nvme_cmb_loan_free(struct device *dev)
  * nvme_cmb_lend - give a PMR into other hands
  * @win: the PMR, enabled but not mapped
  *
+ * The module is in use until nvme_cmb_take_back(): libnvdimm's disk may be mounted.
+ *
  * Context: may sleep.
  * Return: the loan, or an ERR_PTR().
  */
@@ -26,9 +29,13 @@ struct nvme_cmb_loan *nvme_cmb_lend(const struct nvme_cmb_window *win)
 	struct nvme_cmb_loan *loan;
 	int ret;
 
+	if (!try_module_get(THIS_MODULE))
+		return ERR_PTR(-ENODEV);
 	loan = kzalloc(sizeof(*loan), GFP_KERNEL);
-	if (!loan)
-		return ERR_PTR(-ENOMEM);
+	if (!loan) {
+		ret = -ENOMEM;
+		goto out_put_module;
+	}
 	loan->win = win;
 	loan->flush = nvme_cmb_window_flush;
 	loan->res.start = pci_resource_start(pdev, win->geo.bir);
@@ -42,16 +49,20 @@ struct nvme_cmb_loan *nvme_cmb_lend(const struct nvme_cmb_window *win)
 	ret = auxiliary_device_init(&loan->adev);
 	if (ret) {
 		kfree(loan);
-		return ERR_PTR(ret);
+		goto out_put_module;
 	}
 	ret = auxiliary_device_add(&loan->adev);
 	if (ret) {
 		auxiliary_device_uninit(&loan->adev);
-		return ERR_PTR(ret);
+		goto out_put_module;
 	}
 	pci_info(pdev, "PMR: %llu KiB in BAR %u lent to libnvdimm\n",
 		 win->geo.size / SZ_1K, win->geo.bir);
 	return loan;
+
+out_put_module:
+	module_put(THIS_MODULE);
+	return ERR_PTR(ret);
 }
 
 /**
@@ -66,4 +77,5 @@ void nvme_cmb_take_back(struct nvme_cmb_loan *loan)
 {
 	auxiliary_device_delete(&loan->adev);
 	auxiliary_device_uninit(&loan->adev);
+	module_put(THIS_MODULE);
 }

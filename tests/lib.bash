@@ -189,8 +189,13 @@ load_driver() {
 	settle
 }
 
+# A PMR that is lent keeps the module in use until it is given back.
 unload_driver() {
+	local lent
 	settle
+	for lent in /sys/bus/auxiliary/devices/nvme_cmb.pmem.*; do
+		[ ! -e "$lent" ] || unbind "$(basename "$(realpath "$lent/..")")"
+	done
 	modprobe -r nvme_cmb
 }
 

@@ -58,6 +58,12 @@ setup_file() {
 	dd if=/dev/zero of=/dev/pmem0 bs=4k count=1 conv=fsync
 }
 
+@test "while it is lent rmmod is refused, also when nothing is mounted" {
+	[ "$(cat /sys/module/nvme_cmb/refcnt)" -eq 1 ]
+	LC_ALL=C fails rmmod nvme_cmb | grep "is in use"
+	[ -b /dev/pmem0 ]
+}
+
 @test "it goes with the controller, and comes with it, also under a mount" {
 	mkfs.ext4 -q -b 4096 /dev/pmem0
 	mount /dev/pmem0 "$MNT"
