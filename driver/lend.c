@@ -3,6 +3,7 @@
  * A PMR as a device of its own, for another driver: nvme_cmb_pmem. An auxiliary device
  * between them keeps libnvdimm away from those who have no use for it.
  */
+#include <linux/memremap.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
@@ -12,6 +13,36 @@
 static void nvme_cmb_loan_free(struct device *dev)
 {
 	kfree(container_of(dev, struct nvme_cmb_loan, adev.dev));
+}
+
+/**
+ * nvme_cmb_lendable - could libnvdimm make a disk of it?
+ * @win: the PMR, enabled; why not is said in the log
+ *
+ * nd_pmem writes to it, maps it with struct pages, and has no mapping here that a
+ * flush could read from.
+ *
+ * Context: any.
+ * Return: true if it could.
+ */
+bool nvme_cmb_lendable(const struct nvme_cmb_window *win)
+{
+	u64 bar_len = nvme_cmb_ctrl_bar_len(win->ctrl, win->geo.bir);
+	struct pci_dev *pdev = win->ctrl->pdev;
+	unsigned long align = memremap_compat_align();
+
+	if (win->read_only ||
+	    !(win->pmrcap & NVME_CMB_PMRCAP_PMRWBM_PMRSTS)) {
+		pci_warn(pdev, "PMR stays a disk: libnvdimm wants to write to it, and reads of PMRSTS to flush it\n");
+		return false;
+	}
+	/* Its address is a multiple of that if its size is. */
+	if (!IS_ALIGNED(bar_len, align)) {
+		pci_warn(pdev, "PMR stays a disk: libnvdimm maps multiples of %lu KiB, and BAR %u has %llu KiB\n",
+			 align / SZ_1K, win->geo.bir, bar_len / SZ_1K);
+		return false;
+	}
+	return true;
 }
 
 /**

@@ -157,7 +157,6 @@ extern const struct nvme_cmb_kind nvme_cmb_kind_pmr;
  * @found_enabled: a PMR that was enabled before, and is to be left so
  * @read_only: nothing that is written would stay
  * @write_cache: what is written needs a flush to persist
- * @lendable: others may map it, and have it flushed without a mapping here
  * @geo: where it lies
  * @bar: mapping of BAR @geo.bir
  * @base: its first byte in that mapping; NULL, as are @bar and both routines, if it is
@@ -179,7 +178,6 @@ struct nvme_cmb_window {
 	bool found_enabled;
 	bool read_only;
 	bool write_cache;
-	bool lendable;
 	struct nvme_cmb_geometry geo;
 	void __iomem *bar;
 	void __iomem *base;
@@ -434,10 +432,16 @@ void nvme_cmb_disk_release(struct nvme_cmb_disk *disk);
 #if IS_ENABLED(CONFIG_AUXILIARY_BUS) && IS_ENABLED(CONFIG_LIBNVDIMM)
 #define NVME_CMB_LENDS	1
 
+bool nvme_cmb_lendable(const struct nvme_cmb_window *win);
 struct nvme_cmb_loan *nvme_cmb_lend(const struct nvme_cmb_window *win);
 void nvme_cmb_take_back(struct nvme_cmb_loan *loan);
 #else
 #define NVME_CMB_LENDS	0
+
+static inline bool nvme_cmb_lendable(const struct nvme_cmb_window *win)
+{
+	return false;
+}
 
 static inline struct nvme_cmb_loan *
 nvme_cmb_lend(const struct nvme_cmb_window *win)

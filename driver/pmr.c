@@ -70,7 +70,6 @@ static int nvme_cmb_pmr_open(struct nvme_cmb_window *win)
 		goto out_disable;
 
 	win->write_cache = nvme_cmb_pmr_flushes(win->pmrcap);
-	win->lendable = win->pmrcap & NVME_CMB_PMRCAP_PMRWBM_PMRSTS;
 	if (!win->write_cache)
 		pci_warn(ctrl->pdev, "PMRCAP.PMRWBM promises nothing: what is written to the PMR may not persist\n");
 	return 0;

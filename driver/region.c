@@ -76,10 +76,7 @@ static int nvme_cmb_region_add(struct nvme_cmb_region *region,
 	if (ret)
 		return ret;
 
-	if (options->pmem && kind->memory && !win->lendable)
-		pci_warn(ctrl->pdev, "PMR stays a disk: libnvdimm wants to write to it, and reads of PMRSTS to flush it\n");
-
-	if (options->pmem && win->lendable)
+	if (options->pmem && kind->memory && nvme_cmb_lendable(win))
 		ret = nvme_cmb_region_lend(region);
 	else
 		ret = nvme_cmb_region_add_disk(region, options, first);

@@ -21,6 +21,13 @@ load lib.bash
 	cmp <(pattern "of 4096" 4096) "$DISK"
 }
 
+@test "libnvdimm could not map it, so that it stays a disk" {
+	load_driver pmem=1
+	logged "PMR stays a disk: libnvdimm maps multiples of 2048 KiB, and BAR 4 has 4 KiB"
+	cmp <(pattern "of 4096" 4096) "$DISK"
+	load_driver
+}
+
 @test "it ends there" {
 	run dd if=/dev/zero of="$DISK" bs=4096 count=2 oflag=direct
 	[ "$status" -ne 0 ]

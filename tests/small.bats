@@ -21,6 +21,14 @@ load lib.bash
 	fio_verify "$DISK" 512 4k 64k
 }
 
+@test "a PMR that libnvdimm could not map stays a disk, and the log says why" {
+	[ "$KIND" = pmr ] || skip "libnvdimm gets no CMB"
+	load_driver pmem=1
+	logged "PMR stays a disk: libnvdimm maps multiples of 2048 KiB, and BAR 4 has 1024 KiB"
+	ends_hold_data "$DISK"
+	load_driver
+}
+
 @test "a file system fits" {
 	file_system_round_trip ext4 "$DISK" 300K
 }
