@@ -15,6 +15,68 @@ static void nvme_cmb_loan_free(struct device *dev)
 	kfree(container_of(dev, struct nvme_cmb_loan, adev.dev));
 }
 
+/*
+ * Nobody here sees the stores. A flush has to fail if any of them may have got lost
+ * since the last one: in a reset, or in a silence that a flush has seen. It says so
+ * once, as fsync() does of a write error.
+ *
+ * A flush fails, and is not the one that says so, if it began before the loss was over:
+ * stores that come after it may be lost, too.
+ */
+static int nvme_cmb_loan_flush(struct nvme_cmb_loan *loan)
+{
+	int losses = atomic_read(&loan->losses);
+	bool lost = atomic_xchg(&loan->told, losses) != losses;
+	int ret = nvme_cmb_window_flush(loan->win);
+
+	/* What is stored from now on may be lost as well, until a flush succeeds. */
+	if (ret)
+		nvme_cmb_loan_lose(loan);
+	/* Pairs with nvme_cmb_loan_release(): no hold, then all its losses are seen. */
+	if (atomic_read_acquire(&loan->holds) ||
+	    atomic_read(&loan->losses) != losses)
+		ret = -EIO;
+	if (lost) {
+		dev_err_ratelimited(&loan->win->ctrl->pdev->dev,
+				    "flush of the PMR failed: stores may have got lost before it\n");
+		ret = -EIO;
+	}
+	return ret;
+}
+
+/**
+ * nvme_cmb_loan_lose - stores may have got lost
+ * @loan: the loan; its next flush fails
+ *
+ * Context: any.
+ */
+void nvme_cmb_loan_lose(struct nvme_cmb_loan *loan)
+{
+	atomic_inc(&loan->losses);
+}
+
+/**
+ * nvme_cmb_loan_hold - stores may get lost from now on
+ * @loan: the loan; flushes fail until nvme_cmb_loan_release()
+ *
+ * Context: any.
+ */
+void nvme_cmb_loan_hold(struct nvme_cmb_loan *loan)
+{
+	atomic_inc(&loan->holds);
+}
+
+/**
+ * nvme_cmb_loan_release - undo nvme_cmb_loan_hold()
+ * @loan: the loan; if any store may have got lost, nvme_cmb_loan_lose() was told before
+ *
+ * Context: any.
+ */
+void nvme_cmb_loan_release(struct nvme_cmb_loan *loan)
+{
+	atomic_fetch_sub_release(1, &loan->holds);
+}
+
 /**
  * nvme_cmb_lendable - could libnvdimm make a disk of it?
  * @win: the PMR, enabled; why not is said in the log
@@ -68,7 +130,7 @@ struct nvme_cmb_loan *nvme_cmb_lend(const struct nvme_cmb_window *win)
 		goto out_put_module;
 	}
 	loan->win = win;
-	loan->flush = nvme_cmb_window_flush;
+	loan->flush = nvme_cmb_loan_flush;
 	loan->res.start = pci_resource_start(pdev, win->geo.bir);
 	loan->res.end = pci_resource_end(pdev, win->geo.bir);
 	loan->res.flags = IORESOURCE_MEM;

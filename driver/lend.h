@@ -5,6 +5,7 @@
 #ifndef NVME_CMB_LEND_H
 #define NVME_CMB_LEND_H
 
+#include <linux/atomic.h>
 #include <linux/auxiliary_bus.h>
 #include <linux/ioport.h>
 
@@ -15,13 +16,19 @@ struct nvme_cmb_window;
  * @adev: what nvme_cmb_pmem binds to; its parent is the PCI function
  * @res: where the PMR lies
  * @win: the PMR, enabled but not mapped, so that only its registers are in reach
- * @flush: makes persist what was written; 0 or -EIO
+ * @flush: makes persist what was stored; 0 or -EIO; for any context
+ * @holds: for how many reasons stores may get lost at this moment
+ * @losses: how often stores may have got lost so far
+ * @told: how many of @losses a flush has reported
  */
 struct nvme_cmb_loan {
 	struct auxiliary_device adev;
 	struct resource res;
 	const struct nvme_cmb_window *win;
-	int (*flush)(const struct nvme_cmb_window *win);
+	int (*flush)(struct nvme_cmb_loan *loan);
+	atomic_t holds;
+	atomic_t losses;
+	atomic_t told;
 };
 
 #endif

@@ -435,6 +435,9 @@ void nvme_cmb_disk_release(struct nvme_cmb_disk *disk);
 bool nvme_cmb_lendable(const struct nvme_cmb_window *win);
 struct nvme_cmb_loan *nvme_cmb_lend(const struct nvme_cmb_window *win);
 void nvme_cmb_take_back(struct nvme_cmb_loan *loan);
+void nvme_cmb_loan_lose(struct nvme_cmb_loan *loan);
+void nvme_cmb_loan_hold(struct nvme_cmb_loan *loan);
+void nvme_cmb_loan_release(struct nvme_cmb_loan *loan);
 #else
 #define NVME_CMB_LENDS	0
 
@@ -450,6 +453,18 @@ nvme_cmb_lend(const struct nvme_cmb_window *win)
 }
 
 static inline void nvme_cmb_take_back(struct nvme_cmb_loan *loan)
+{
+}
+
+static inline void nvme_cmb_loan_lose(struct nvme_cmb_loan *loan)
+{
+}
+
+static inline void nvme_cmb_loan_hold(struct nvme_cmb_loan *loan)
+{
+}
+
+static inline void nvme_cmb_loan_release(struct nvme_cmb_loan *loan)
 {
 }
 #endif
@@ -481,11 +496,14 @@ struct nvme_cmb_region {
 #define NVME_CMB_KINDS	2
 
 /*
- * Why requests wait: RESET, while someone resets the device, or has its power; RECOVERY,
- * from a PCI error; SHUTDOWN, for good. Each may come, and end, in the middle of another.
+ * Why requests wait: RESET, while someone resets the device; SLEEP, while tasks are frozen
+ * and the device may be without power; RECOVERY, from a PCI error; SHUTDOWN, for good. Each
+ * may come, and end, in the middle of another. Who has a loan does not wait: what is
+ * stored meanwhile may get lost, but for sleep, when nobody stores.
  */
 enum nvme_cmb_hold {
 	NVME_CMB_HOLD_RESET,
+	NVME_CMB_HOLD_SLEEP,
 	NVME_CMB_HOLD_RECOVERY,
 	NVME_CMB_HOLD_SHUTDOWN,
 	NVME_CMB_HOLDS

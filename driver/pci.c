@@ -263,13 +263,18 @@ static void nvme_cmb_reset_done(struct pci_dev *pdev)
 
 static int nvme_cmb_suspend(struct device *device)
 {
-	nvme_cmb_reset_prepare(to_pci_dev(device));
+	struct nvme_cmb_dev *dev = dev_get_drvdata(device);
+
+	nvme_cmb_regions_hold(&dev->regions, NVME_CMB_HOLD_SLEEP);
 	return 0;
 }
 
 static int nvme_cmb_resume(struct device *device)
 {
-	nvme_cmb_reset_done(to_pci_dev(device));
+	struct nvme_cmb_dev *dev = dev_get_drvdata(device);
+
+	nvme_cmb_restore(dev);
+	nvme_cmb_regions_release(&dev->regions, NVME_CMB_HOLD_SLEEP);
 	return 0;
 }
 

@@ -17,9 +17,9 @@ struct nvme_cmb_pmem {
 
 static int nvme_cmb_pmem_flush(struct nd_region *region, struct bio *bio)
 {
-	const struct nvme_cmb_loan *loan = nd_region_provider_data(region);
+	struct nvme_cmb_loan *loan = nd_region_provider_data(region);
 
-	return loan->flush(loan->win);
+	return loan->flush(loan);
 }
 
 static int nvme_cmb_pmem_probe(struct auxiliary_device *adev,

@@ -161,7 +161,8 @@ void nvme_cmb_regions_del(struct nvme_cmb_regions *regions)
  *
  * Requests that are held for several reasons wait for all to end. The driver core's lock
  * on the device serialises all who hold; who releases may come at any time, but not
- * while they are being held for the same reason.
+ * while they are being held for the same reason. Who has a loan cannot be held: flushes
+ * fail.
  *
  * What was written is flushed, for what comes now may be the end of the device's power, and
  * nobody else thinks of what was written long ago. Only not for a recovery: the device
@@ -183,8 +184,11 @@ void nvme_cmb_regions_hold(struct nvme_cmb_regions *regions,
 			continue;
 		if (region->disk)
 			nvme_cmb_disk_hold(region->disk);
-		if (why != NVME_CMB_HOLD_RECOVERY)
-			nvme_cmb_window_flush(&region->win);
+		else
+			nvme_cmb_loan_hold(region->loan);
+		if (why != NVME_CMB_HOLD_RECOVERY &&
+		    nvme_cmb_window_flush(&region->win) && region->loan)
+			nvme_cmb_loan_lose(region->loan);
 	}
 }
 
@@ -202,9 +206,17 @@ void nvme_cmb_regions_release(struct nvme_cmb_regions *regions,
 
 	if (!test_and_clear_bit(why, &regions->held))
 		return;
-	for (i = 0; i < NVME_CMB_KINDS; i++)
-		if (regions->of[i].disk)
-			nvme_cmb_disk_release(regions->of[i].disk);
+	for (i = 0; i < NVME_CMB_KINDS; i++) {
+		struct nvme_cmb_region *region = &regions->of[i];
+
+		if (region->disk)
+			nvme_cmb_disk_release(region->disk);
+		if (!region->loan)
+			continue;
+		if (why != NVME_CMB_HOLD_SLEEP)
+			nvme_cmb_loan_lose(region->loan);
+		nvme_cmb_loan_release(region->loan);
+	}
 }
 
 /**
@@ -240,6 +252,8 @@ int nvme_cmb_regions_restore(struct nvme_cmb_regions *regions)
 		}
 		if (region->disk)
 			nvme_cmb_disk_fail(region->disk, NULL);
+		else
+			nvme_cmb_loan_lose(region->loan);
 		ret = err;
 	}
 	return ret;

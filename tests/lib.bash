@@ -378,12 +378,13 @@ wait_for() {
 	done
 }
 
-# start_stamp DISK: tests/stamp reads and writes all over /dev/DISK until stop_stamp.
+# start_stamp DISK [--fsync]: tests/stamp reads and writes all over /dev/DISK until
+# stop_stamp.
 start_stamp() {
 	local says=$BATS_TEST_TMPDIR/stamp-$1 file
 	[ -p "$says" ] || mkfifo "$says"
 	# whatever the test does comes first
-	nice tests/stamp "/dev/$1" >"$says" 3>&- &
+	nice tests/stamp "${@:2}" "/dev/$1" >"$says" 3>&- &
 	beside[$1]=$!
 	exec {file}<"$says"
 	stamp_says[$1]=$file

@@ -49,15 +49,6 @@ setup_file() {
 	e2fsck -f -n /dev/pmem0
 }
 
-@test "a flush fails while the controller does not answer" {
-	local function
-	function=$(controller)
-	setpci -s "$function" COMMAND=0
-	fails dd if=/dev/zero of=/dev/pmem0 bs=4k count=1 conv=fsync
-	setpci -s "$function" COMMAND=6
-	dd if=/dev/zero of=/dev/pmem0 bs=4k count=1 conv=fsync
-}
-
 @test "while it is lent rmmod is refused, also when nothing is mounted" {
 	[ "$(cat /sys/module/nvme_cmb/refcnt)" -eq 1 ]
 	LC_ALL=C fails rmmod nvme_cmb | grep "is in use"

@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# /dev/pmem0, whose stores nobody sees, while its controller is reset, has an error or is
+# silent. No flush acknowledges what may have got lost. For its sleep there is suspend.t.
+#
+# config: pmr-root-port
+# qemu: -smp 1
+# guest: shared
+#
+# With one CPU, because QEMU 7.2 may crash where one CPU switches decoders while another
+# one accesses a device.
+
+load lib.bash
+
+setup_file() {
+	load_driver pmem=1
+	# which libnvdimm makes when it likes
+	disk_came /dev/pmem0
+	# which serve_some looks at
+	echo 1 >/sys/block/pmem0/queue/iostats
+}
+
+write_and_flush() {
+	dd if=/dev/zero of=/dev/pmem0 bs=4k count=1 oflag=direct conv=fsync status=none
+}
+
+flush_fails() {
+	LC_ALL=C fails write_and_flush | grep "Input/output error"
+}
+
+decode() { # off|on
+	case $1 in
+	off)	setpci -s "$(controller)" COMMAND=0:2 ;;
+	on)	setpci -s "$(controller)" COMMAND=2:2 ;;
+	esac
+}
+
+# The last one, because what was stored after the others may have got lost, too
+@test "flushes fail while the controller does not answer, and the first one after" {
+	decode off
+	flush_fails
+	flush_fails
+	decode on
+	flush_fails
+	write_and_flush
+}
+
+reset_function() {
+	echo 1 >"$SYS_PCI/devices/$(controller)/reset"
+}
+
+@test "after a reset of the function one flush fails, and says why" {
+	local i
+	for i in 1 2; do
+		reset_function
+		flush_fails
+		write_and_flush
+	done
+	logged "stores may have got lost"
+}
+
+@test "after a non-fatal error on the port one flush fails" {
+	inject COMP_TIME
+	wait_for "the recovery" logged_times 1 "device recovery successful"
+	flush_fails
+	write_and_flush
+}
+
+# under_load TIMES COMMAND...: while data is stored and flushed. Whatever a flush has
+# acknowledged is there when COMMAND has done its harm.
+under_load() {
+	local i times=$1 syncs=0 failed=0 verified=0
+	shift
+	for ((i = 0; i < times; i++)); do
+		start_stamp pmem0 --fsync
+		serve_some pmem0
+		"$@"
+		serve_some pmem0
+		stop_stamp pmem0
+		[ "$(stamp_count pmem0 failed_syncs)" -gt 0 ]
+		[ "$(stamp_count pmem0 unread)" -eq 0 ]
+		syncs=$((syncs + $(stamp_count pmem0 syncs)))
+		failed=$((failed + $(stamp_count pmem0 failed_syncs)))
+		verified=$((verified + $(stamp_count pmem0 verified)))
+	done
+	note "$times times, $failed of $syncs flushes failed, $verified bytes verified"
+}
+
+silence() {
+	decode off
+	sleep 0.3
+	decode on
+}
+
+@test "what was flushed is there after a reset of the function under load" {
+	under_load "$(in_full 20 5)" reset_function
+}
+
+@test "what was flushed is there after a silence that a flush has seen" {
+	under_load "$(in_full 20 5)" silence
+}
