@@ -31,7 +31,7 @@ build_packages=(gcc make sparse)
 bookworm_packages=(
 	linux-{image,headers}-6.12-cloud-amd64
 	udev kmod busybox-static mount util-linux fdisk procps pciutils dmsetup
-	nvme-cli fio e2fsprogs xfsprogs btrfs-progs
+	nvme-cli ndctl fio e2fsprogs xfsprogs btrfs-progs
 	bats perl jq xz-utils
 )
 

@@ -362,6 +362,13 @@ file_system_round_trip() {
 	wipefs --quiet --all "$2"
 }
 
+# torn_blocks DISK: how many of its blocks of 4 KiB do not hold one byte all over, as whoever
+# has written them did. od leaves out what is as before.
+torn_blocks() {
+	od -Ad -tx1 -w8 "$1" |
+		awk 'NF > 1 && $1 % 4096 && !torn[int($1 / 4096)]++ { n++ } END { print n + 0 }'
+}
+
 # note TEXT: what a test did, in its report.
 note() {
 	echo "# $*" >&3

@@ -49,6 +49,21 @@ setup_file() {
 	e2fsck -f -n /dev/pmem0
 }
 
+# Else power_cut.t would not be known to find any
+@test "a block that holds parts of two writes is found" {
+	local i
+	head -c 4096 /dev/zero | tr '\0' b >"$BATS_TEST_TMPDIR/b"
+	tr '\0' a </dev/zero | dd of=/dev/pmem0 bs=64k oflag=direct iflag=fullblock status=none || true
+	dd if="$BATS_TEST_TMPDIR/b" of=/dev/pmem0 bs=4k seek=7 oflag=direct status=none
+	[ "$(torn_blocks /dev/pmem0)" -eq 0 ]
+	# the beginning of one, the midst, and the end
+	for i in 80 163 247; do
+		dd if="$BATS_TEST_TMPDIR/b" of=/dev/pmem0 bs=512 count=1 seek=$i \
+			oflag=direct status=none
+	done
+	[ "$(torn_blocks /dev/pmem0)" -eq 3 ]
+}
+
 @test "while it is lent rmmod is refused, also when nothing is mounted" {
 	[ "$(cat /sys/module/nvme_cmb/refcnt)" -eq 1 ]
 	LC_ALL=C fails rmmod nvme_cmb | grep "is in use"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# usage: power_cut_guest.sh CYCLE CYCLES BLOCKS FILES
+# usage: power_cut_guest.sh CYCLE CYCLES BLOCKS FILES [btt]
 #
 # The guest's part of power_cut.t, from one cut to the next: what was acknowledged
 # before the last one, up to those BLOCKS and FILES, is there; and then write for ever,
@@ -11,26 +11,50 @@ set -euo pipefail
 # shellcheck source=tests/lib.bash
 . tests/lib.bash
 
-cycle=$1 cycles=$2 blocks=$3 files=$4
+cycle=$1 cycles=$2 blocks=$3 files=$4 btt=${5-}
 mnt=/mnt
 
-# file_system CYCLE: the type, and the partition, of the one that is cut in that cycle.
+# file_system CYCLE: the type, and the partition, of the one that is cut in that cycle. What
+# has a BTT is too small for xfs.
 file_system() {
-	if (($1 % 2)); then type=xfs part=${DISK}p3; else type=ext4 part=${DISK}p2; fi
+	if (($1 % 2)) && [[ ! $btt ]]; then type=xfs part=${parts}4; else type=ext4 part=${parts}3; fi
+}
+
+find_disk() {
+	if [[ ! $btt ]]; then
+		load_driver block_size=512
+		parts=${DISK}p
+		return
+	fi
+	load_driver pmem=1
+	if ((cycle == 0)); then
+		disk_came /dev/pmem0
+		ndctl create-namespace --force --reconfig namespace0.0 --mode sector
+	fi
+	DISK=/dev/pmem0s parts=/dev/pmem0s
+	disk_came "$DISK"
 }
 
 make_disk() {
-	printf '%s\n' 'label: gpt' 'size=16MiB' 'size=400MiB' ',' |
-		sfdisk --quiet --lock --wipe always "$DISK"
+	local sizes=('size=4MiB' 'size=4MiB' 'size=400MiB' ',')
+	[[ ! $btt ]] || sizes=('size=4MiB' 'size=4MiB' ',')
+	printf '%s\n' 'label: gpt' "${sizes[@]}" | sfdisk --quiet --lock --wipe always "$DISK"
 	settle
-	mkfs.ext4 -q "${DISK}p2"
-	mkfs.xfs -q "${DISK}p3"
+	mkfs.ext4 -q "${parts}3"
+	[[ $btt ]] || mkfs.xfs -q "${parts}4"
+}
+
+# may_be_torn: there is something to be torn.
+may_be_torn() {
+	! dd if="${parts}2" bs=1M count=4 iflag=direct status=none | cmp -s -n 4194304 - /dev/zero
 }
 
 # A mount replays the journal; what it leaves must need no repair.
 check() {
 	file_system $((cycle - 1))
-	tests/records check blocks "${DISK}p1" "$blocks"
+	tests/records check blocks "${parts}1" "$blocks"
+	may_be_torn
+	echo "checked: torn=$(torn_blocks "${parts}2")"
 	mount -t "$type" "$part" "$mnt"
 	tests/records check files "$mnt/$((cycle - 1))" "$files"
 	umount "$mnt"
@@ -52,16 +76,18 @@ write() {
 	sync
 	exec 8>/dev/ttyS3
 	stty raw <&8
-	tests/records write blocks "${DISK}p1" "$blocks" >&8 &
-	tests/records write files "$mnt/$cycle" 0 >&8 &
-	# what nobody waits for, behind the blocks
-	fio --name=load --filename="${DISK}p1" --offset=8m --size=8m --direct=1 \
-		--rw=randwrite --bs=16k --rate=16m --time_based --runtime=1h &
+	# what nobody waits for, and may tear: most cuts are to be in the midst of a copy
+	dd if=/dev/zero of="${parts}2" bs=1M count=4 oflag=direct status=none
+	fio --filename="${parts}2" --direct=1 --rw=randwrite --norandommap --bs=1m \
+		--time_based --runtime=1h --name=a --buffer_pattern=0xaa --name=b --buffer_pattern=0xbb >/dev/null &
+	wait_for "fio to write" may_be_torn
+	nice tests/records write blocks "${parts}1" "$blocks" >&8 &
+	nice tests/records write files "$mnt/$cycle" 0 >&8 &
 	wait -n
 	return 1
 }
 
-load_driver block_size=512
-[ -e "${DISK}p1" ] || make_disk
+find_disk
+[ -e "${parts}1" ] || make_disk
 ((cycle == 0)) || check
 ((cycle == cycles)) || write
