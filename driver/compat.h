@@ -163,6 +163,8 @@ KUNIT_ARRAY_PARAM(name, array, name##_get_desc)
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define timer_delete_sync del_timer_sync
+
 /* A dead disk kept its size, and took in what could not be written any more. */
 static inline void nvme_cmb_compat_mark_disk_dead(struct gendisk *gd)
 {

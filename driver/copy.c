@@ -237,11 +237,11 @@ static int nvme_cmb_snapshot(const struct nvme_cmb_window *win, void *buf,
 
 	for (i = 0; i < NVME_CMB_TRIES; i++) {
 		start_ns = ktime_get_ns();
-		locked = nvme_cmb_ctrl_lock_cfg(win->ctrl, start_ns);
+		locked = nvme_cmb_ctrl_lock_cfg(win->ctrl);
 		alive = nvme_cmb_ctrl_alive(win->ctrl);
 		nvme_cmb_loop_read(buf, win->base, len);
 		alive = alive && nvme_cmb_ctrl_alive(win->ctrl);
-		nvme_cmb_ctrl_unlock_cfg(win->ctrl, locked, ktime_get_ns());
+		nvme_cmb_ctrl_unlock_cfg(win->ctrl, locked);
 		if (!alive)
 			return -EIO;
 		if (nvme_cmb_is_fresh(start_ns, ktime_get_ns()))

@@ -17,6 +17,23 @@ static bool nvme_cmb_is_vs(u32 vs)
 	return vs != 0 && vs != U32_MAX;
 }
 
+static void nvme_cmb_ctrl_put_cfg(struct nvme_cmb_ctrl *ctrl)
+{
+	if (!atomic_dec_and_test(&ctrl->cfg.holders))
+		return;
+	WRITE_ONCE(ctrl->cfg.free_ns, ktime_get_ns());
+	pci_cfg_access_unlock(ctrl->pdev);
+}
+
+static void nvme_cmb_ctrl_cfg_expired(struct timer_list *timer)
+{
+	struct nvme_cmb_ctrl *ctrl = container_of(timer, struct nvme_cmb_ctrl,
+						  cfg.timer);
+
+	WRITE_ONCE(ctrl->cfg.expired, true);
+	nvme_cmb_ctrl_put_cfg(ctrl);
+}
+
 /**
  * nvme_cmb_ctrl_map - map BAR 0 and meet the controller
  * @ctrl: filled in on success
@@ -35,6 +52,7 @@ int nvme_cmb_ctrl_map(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev)
 
 	ctrl->pdev = pdev;
 	spin_lock_init(&ctrl->cfg.lock);
+	timer_setup(&ctrl->cfg.timer, nvme_cmb_ctrl_cfg_expired, 0);
 	ctrl->regs = pci_ioremap_bar(pdev, 0);
 	if (!ctrl->regs)
 		return -ENOMEM;
@@ -56,6 +74,9 @@ int nvme_cmb_ctrl_map(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev)
  */
 void nvme_cmb_ctrl_unmap(struct nvme_cmb_ctrl *ctrl)
 {
+	/* The last copy may be too short a time ago. */
+	if (timer_delete_sync(&ctrl->cfg.timer))
+		nvme_cmb_ctrl_cfg_expired(&ctrl->cfg.timer);
 	iounmap(ctrl->regs);
 }
 
@@ -212,36 +233,56 @@ void nvme_cmb_ctrl_shutdown(const struct nvme_cmb_ctrl *ctrl)
  * How long user space may be kept from configuration space, and how long it gets then: who
  * waits there has to be woken, and that on another CPU.
  */
-#define NVME_CMB_CFG_HOLD_NS	(20 * NSEC_PER_MSEC)
+#define NVME_CMB_CFG_HOLD_MS	10
 #define NVME_CMB_CFG_PAUSE_NS	(50 * NSEC_PER_USEC)
 
 /* How long a copy waits for that, and for others' copies before. A flush may take longer. */
 #define NVME_CMB_CFG_WAIT_NS	(2 * NSEC_PER_MSEC)
 
-/* Is it user space's turn? */
-static bool nvme_cmb_ctrl_cfg_is_due(struct nvme_cmb_ctrl *ctrl, u64 now_ns)
+/* Nobody has the lock, and user space had its time. */
+static bool nvme_cmb_ctrl_cfg_is_free(struct nvme_cmb_ctrl *ctrl)
 {
-	/* Another CPU may have come here later, and have been first. */
-	if ((s64)(now_ns - ctrl->cfg.since_ns) < (s64)NVME_CMB_CFG_HOLD_NS)
-		return false;
-	if (ctrl->cfg.holders ||
-	    (s64)(now_ns - ctrl->cfg.free_ns) < (s64)NVME_CMB_CFG_PAUSE_NS)
-		return true;
-	ctrl->cfg.since_ns = now_ns;
-	return false;
+	return !atomic_read(&ctrl->cfg.holders) &&
+	       ktime_get_ns() - READ_ONCE(ctrl->cfg.free_ns) >=
+	       NVME_CMB_CFG_PAUSE_NS;
+}
+
+/* It stays locked until the timer expires, for the copies that come meanwhile. */
+static bool nvme_cmb_ctrl_take_cfg(struct nvme_cmb_ctrl *ctrl)
+{
+	u64 end_ns = ktime_get_ns() + NVME_CMB_CFG_WAIT_NS;
+	bool locked;
+
+	while (!nvme_cmb_ctrl_cfg_is_free(ctrl))
+		if (ktime_get_ns() > end_ns)
+			return false;
+
+	spin_lock(&ctrl->cfg.lock);
+	locked = !READ_ONCE(ctrl->cfg.expired) &&
+		 atomic_inc_not_zero(&ctrl->cfg.holders);
+	if (!locked && pci_cfg_access_trylock(ctrl->pdev)) {
+		WRITE_ONCE(ctrl->cfg.expired, false);
+		/* The timer's, and the caller's */
+		atomic_set_release(&ctrl->cfg.holders, 2);
+		mod_timer(&ctrl->cfg.timer, jiffies +
+			  msecs_to_jiffies(NVME_CMB_CFG_HOLD_MS));
+		locked = true;
+	}
+	spin_unlock(&ctrl->cfg.lock);
+	return locked;
 }
 
 /**
  * nvme_cmb_ctrl_lock_cfg - keep user space from configuration space
  * @ctrl: the controller
- * @now_ns: the time, or a little before, by ktime_get_ns()
  *
  * Whoever can write to configuration space can switch a device's memory off, and on again
  * at once: setpci can. In the middle of a copy nothing would show that. The PCI core has a
- * lock for that, which this one is for several copies at once. It is a bit that user
- * space's accesses wait for, so that the copy may not sleep, nor be preempted, while
- * it is set. The core's own accesses do not wait for it, nor does anything elsewhere that
- * silences a device: a bridge, a slot.
+ * lock for that, which this one is for several copies at once, and for those of the next
+ * NVME_CMB_CFG_HOLD_MS: to lock and to unlock it takes as long as to copy 4 KiB of a PMR.
+ * It is a bit that user space's accesses wait for, so that the copy may not sleep, nor be
+ * preempted, while it is set. The core's own accesses do not wait for it, nor does anything
+ * elsewhere that silences a device: a bridge, a slot.
  *
  * It is not waited for: who resets the device has it, and waits for requests to end. But
  * this waits, for NVME_CMB_CFG_WAIT_NS at most, when user space was kept away for so long
@@ -251,45 +292,25 @@ static bool nvme_cmb_ctrl_cfg_is_due(struct nvme_cmb_ctrl *ctrl, u64 now_ns)
  * lock that others wait for may be preempted, and whoever wakes them up has to be.
  * Return: true if user space is kept away, false if it has its turn or someone else the lock.
  */
-bool nvme_cmb_ctrl_lock_cfg(struct nvme_cmb_ctrl *ctrl, u64 now_ns)
+bool nvme_cmb_ctrl_lock_cfg(struct nvme_cmb_ctrl *ctrl)
 {
-	u64 begin_ns = now_ns;
-	bool due, locked;
-
 	nvme_cmb_preempt_disable();
-	spin_lock(&ctrl->cfg.lock);
-	while ((due = nvme_cmb_ctrl_cfg_is_due(ctrl, now_ns)) &&
-	       now_ns - begin_ns < NVME_CMB_CFG_WAIT_NS) {
-		spin_unlock(&ctrl->cfg.lock);
-		now_ns = ktime_get_ns();
-		spin_lock(&ctrl->cfg.lock);
-	}
-	locked = !due && (ctrl->cfg.holders ||
-			  pci_cfg_access_trylock(ctrl->pdev));
-	if (locked)
-		ctrl->cfg.holders++;
-	spin_unlock(&ctrl->cfg.lock);
-	return locked;
+	if (likely(!READ_ONCE(ctrl->cfg.expired) &&
+		   atomic_inc_not_zero(&ctrl->cfg.holders)))
+		return true;
+	return nvme_cmb_ctrl_take_cfg(ctrl);
 }
 
 /**
  * nvme_cmb_ctrl_unlock_cfg - undo nvme_cmb_ctrl_lock_cfg()
  * @ctrl: the controller
  * @locked: what that returned
- * @now_ns: the time, or a little before, by ktime_get_ns()
  *
  * Context: process.
  */
-void nvme_cmb_ctrl_unlock_cfg(struct nvme_cmb_ctrl *ctrl, bool locked,
-			      u64 now_ns)
+void nvme_cmb_ctrl_unlock_cfg(struct nvme_cmb_ctrl *ctrl, bool locked)
 {
-	if (locked) {
-		spin_lock(&ctrl->cfg.lock);
-		if (!--ctrl->cfg.holders) {
-			ctrl->cfg.free_ns = now_ns;
-			pci_cfg_access_unlock(ctrl->pdev);
-		}
-		spin_unlock(&ctrl->cfg.lock);
-	}
+	if (locked)
+		nvme_cmb_ctrl_put_cfg(ctrl);
 	nvme_cmb_preempt_enable();
 }

@@ -25,6 +25,7 @@
 #include <linux/ktime.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/timer.h>
 #ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
 #include <linux/fault-inject.h>
 #endif
@@ -39,10 +40,12 @@
  * @cap: CAP, as read at probe
  * @vs: VS, as read at probe; see nvme_cmb_ctrl_alive()
  * @cfg: for nvme_cmb_ctrl_lock_cfg()
- * @cfg.lock: protects the rest
- * @cfg.holders: copies under way that keep user space from configuration space
- * @cfg.since_ns: since when it has been kept away, but for pauses too short to use
- * @cfg.free_ns: when it was let in last
+ * @cfg.holders: copies under way that keep user space from configuration space, and one more
+ *	until @cfg.timer expires
+ * @cfg.expired: they have kept it away for long enough
+ * @cfg.timer: sets that
+ * @cfg.lock: serialises those who begin to keep it away
+ * @cfg.free_ns: when it was let in last, by ktime_get_ns()
  */
 struct nvme_cmb_ctrl {
 	struct pci_dev *pdev;
@@ -50,9 +53,10 @@ struct nvme_cmb_ctrl {
 	u64 cap;
 	u32 vs;
 	struct {
-		spinlock_t lock;	/* of what follows */
-		unsigned int holders;
-		u64 since_ns;
+		atomic_t holders;
+		bool expired;
+		struct timer_list timer;
+		spinlock_t lock;	/* to begin */
 		u64 free_ns;
 	} cfg;
 };
@@ -67,9 +71,8 @@ bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_disconnected(const struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_ctrl_shutdown(const struct nvme_cmb_ctrl *ctrl);
-bool nvme_cmb_ctrl_lock_cfg(struct nvme_cmb_ctrl *ctrl, u64 now_ns);
-void nvme_cmb_ctrl_unlock_cfg(struct nvme_cmb_ctrl *ctrl, bool locked,
-			      u64 now_ns);
+bool nvme_cmb_ctrl_lock_cfg(struct nvme_cmb_ctrl *ctrl);
+void nvme_cmb_ctrl_unlock_cfg(struct nvme_cmb_ctrl *ctrl, bool locked);
 
 #define NVME_CMB_SILENCE_NS	(5 * NSEC_PER_MSEC)
 

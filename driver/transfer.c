@@ -203,14 +203,14 @@ blk_status_t nvme_cmb_transfer_chunk(struct nvme_cmb_disk *disk,
 	if (!nvme_cmb_seen_lately(disk, transfer->now_ns))
 		return BLK_STS_IOERR;
 
-	locked = nvme_cmb_ctrl_lock_cfg(ctrl, transfer->now_ns);
+	locked = nvme_cmb_ctrl_lock_cfg(ctrl);
 	seen_ns = READ_ONCE(disk->seen_ns);
 	transfer->accesses += nvme_cmb_copy(disk->win, transfer->op,
 					    &transfer->iter, transfer->pos,
 					    part);
 	seen = nvme_cmb_see(disk, transfer->now_ns);
 	transfer->now_ns = ktime_get_ns();
-	nvme_cmb_ctrl_unlock_cfg(ctrl, locked, transfer->now_ns);
+	nvme_cmb_ctrl_unlock_cfg(ctrl, locked);
 
 	if (!seen)
 		return BLK_STS_IOERR;
@@ -259,12 +259,12 @@ blk_status_t nvme_cmb_flush(struct nvme_cmb_disk *disk)
 	if (!win->write_cache)
 		return BLK_STS_OK;
 
-	locked = nvme_cmb_ctrl_lock_cfg(win->ctrl, ktime_get_ns());
+	locked = nvme_cmb_ctrl_lock_cfg(win->ctrl);
 	local_irq_save(flags);
 	flushed = nvme_cmb_see(disk, ktime_get_ns()) &&
 		  !win->kind->flush(win) &&
 		  nvme_cmb_see(disk, ktime_get_ns());
 	local_irq_restore(flags);
-	nvme_cmb_ctrl_unlock_cfg(win->ctrl, locked, ktime_get_ns());
+	nvme_cmb_ctrl_unlock_cfg(win->ctrl, locked);
 	return flushed ? BLK_STS_OK : BLK_STS_IOERR;
 }

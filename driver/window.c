@@ -129,13 +129,13 @@ int nvme_cmb_window_flush(const struct nvme_cmb_window *win)
 
 	if (!win->write_cache)
 		return 0;
-	locked = nvme_cmb_ctrl_lock_cfg(win->ctrl, ktime_get_ns());
+	locked = nvme_cmb_ctrl_lock_cfg(win->ctrl);
 	/* Whether it is accessible, the flush itself finds out. */
 	if (nvme_cmb_window_same(win))
 		ret = win->kind->flush(win);
 	if (!nvme_cmb_ctrl_alive(win->ctrl))
 		ret = -EIO;
-	nvme_cmb_ctrl_unlock_cfg(win->ctrl, locked, ktime_get_ns());
+	nvme_cmb_ctrl_unlock_cfg(win->ctrl, locked);
 	return ret;
 }
 

@@ -42,13 +42,12 @@ bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl)
 }
 
 /* And has no configuration space. */
-bool nvme_cmb_ctrl_lock_cfg(struct nvme_cmb_ctrl *ctrl, u64 now_ns)
+bool nvme_cmb_ctrl_lock_cfg(struct nvme_cmb_ctrl *ctrl)
 {
 	return false;
 }
 
-void nvme_cmb_ctrl_unlock_cfg(struct nvme_cmb_ctrl *ctrl, bool locked,
-			      u64 now_ns)
+void nvme_cmb_ctrl_unlock_cfg(struct nvme_cmb_ctrl *ctrl, bool locked)
 {
 }
 
