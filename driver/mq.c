@@ -252,9 +252,12 @@ struct gendisk *nvme_cmb_mq_alloc_disk(struct nvme_cmb_disk *disk,
 	spin_lock_init(&disk->mq.lock);
 	INIT_LIST_HEAD(&disk->mq.pending);
 	INIT_WORK(&disk->mq.work, nvme_cmb_mq_work);
-	/* Of no CPU, for that may be busy; for reclaim, as there may be swap on the disk. */
-	disk->mq.wq = alloc_workqueue("nvme_cmb%d", WQ_UNBOUND | WQ_HIGHPRI |
-				      WQ_MEM_RECLAIM, 1, disk->index);
+	/*
+	 * Of no CPU, for that may be busy; for reclaim, as there may be swap on the disk; of
+	 * normal priority, for it copies for whoever asks, also for those of a low one.
+	 */
+	disk->mq.wq = alloc_workqueue("nvme_cmb%d", WQ_UNBOUND | WQ_MEM_RECLAIM,
+				      1, disk->index);
 	if (!disk->mq.wq)
 		return ERR_PTR(-ENOMEM);
 
