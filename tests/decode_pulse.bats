@@ -14,6 +14,8 @@ setup_file() {
 
 @test "decode switched off and on at once, by another CPU: not one wrong byte" {
 	local times
+	[ "$KIND" = pmr ] || qemu_since 8.1 ||
+		skip "QEMU before 8.1 may crash where one CPU switches a CMB's decoders while another copies"
 	times=$(in_full 1000 200)
 	tests/silence "$DISK" "$(controller)" "$times" pulse >"$BATS_TEST_TMPDIR/did"
 	note "$times pulses: $(cat "$BATS_TEST_TMPDIR/did")"

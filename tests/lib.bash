@@ -256,6 +256,13 @@ qmp() {
 	return 1
 }
 
+# qemu_since VERSION: is the QEMU that this guest runs in that one, or newer?
+qemu_since() {
+	local version
+	version=$(qmp query-version | jq -r '.return.qemu | "\(.major).\(.minor)"')
+	printf '%s\n' "$1" "$version" | sort --check=quiet --version-sort
+}
+
 # on_reboot reset|shutdown: what QEMU does when this guest reboots.
 on_reboot() {
 	qmp set-action "{\"reboot\": \"$1\"}" >/dev/null
