@@ -6,6 +6,10 @@
 #
 # config: cmb-pmr
 # append: iomem=relaxed
+# qemu: -smp 1
+#
+# With one CPU, because QEMU 7.2 may crash where one CPU switches decoders while another
+# one accesses a device.
 
 load lib.bash
 
