@@ -132,9 +132,11 @@ probe_kvm() { # VERDICT-FILE
 # what it has to say to programs
 start_qemu() {
 	# TCG has CPUs run into instructions that Linux is patching, which it does
-	# most while it boots: pid1.sh starts the others after that
-	local cpu='-cpu max' boot_cpus=maxcpus=1 memory=1G
-	[[ $accel != kvm ]] || cpu='-cpu host' boot_cpus=''
+	# most while it boots: pid1.sh starts the others after that. And huge pages only for
+	# who asks for them: khugepaged has the lowest priority, and RCU waits for it. On a
+	# busy host that takes so long that the kernel takes it for a stall.
+	local cpu='-cpu max' memory=1G only_tcg='maxcpus=1 transparent_hugepage=madvise'
+	[[ $accel != kvm ]] || cpu='-cpu host' only_tcg=''
 	[[ $accel != tcg ]] || accel=tcg,thread=multi
 	# KASAN keeps an eighth of it for itself, and what was freed for a while
 	[[ $want_kernel != *-debug ]] || memory=2G
@@ -148,7 +150,7 @@ start_qemu() {
 		-name nvme_cmb -M "q35,sata=off" -accel "$accel" $cpu -smp 2 -m "$memory"
 		-nodefaults -display none -no-reboot
 		-kernel "$kernel/vmlinuz" -initrd initramfs.cpio
-		-append "console=ttyS0 no_timer_check tsc=reliable norandmaps log_buf_len=1M $boot_cpus quiet loglevel=7 panic=-1 rdinit=/init $append"
+		-append "console=ttyS0 no_timer_check tsc=reliable norandmaps log_buf_len=1M $only_tcg quiet loglevel=7 panic=-1 rdinit=/init $append"
 		-drive "if=virtio,format=raw,file=$disk,snapshot=on"
 		-drive "if=virtio,format=raw,file=$kernel/modules.img,snapshot=on"
 		-serial file:console.log
