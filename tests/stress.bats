@@ -49,7 +49,7 @@ still_on() {
 # stay_on SECONDS COUNT...: for so long, and until there is one of each COUNT: a
 # busy host may need longer for that.
 stay_on() {
-	local what end=$((SECONDS + $1)) last=$((SECONDS + $1 + 600))
+	local what end=$((SECONDS + $1)) last=$((SECONDS + $1 + 1200))
 	while still_on && [ $SECONDS -lt $last ]; do
 		sleep 1
 		[ $SECONDS -lt $end ] && continue
