@@ -42,6 +42,12 @@ pull_out() {
 		CAP_EXP+18.w=700:700 CAP_EXP+18.w=100:700
 }
 
+# slot_is_off: with its power indicator, which is the last that pciehp switches off, a second
+# after the power. QEMU takes away then what was plugged in before.
+slot_is_off() {
+	(((0x$(setpci -s "$(function_of 1b36:000c)" CAP_EXP+18.w) & 0x700) == 0x700))
+}
+
 # cut_power: until requests have found that out, as often as cuts says.
 cut_power() {
 	power off
@@ -143,6 +149,7 @@ back_with_power() {
 	note "gone, and looked through, after $((SECONDS - begin)) s"
 	[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
 	[ ! -e "$DISK" ]
+	wait_for "the slot to be off" slot_is_off
 	plug
 	came_back
 	ends_hold_data "$DISK"
