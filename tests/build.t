@@ -7,22 +7,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=qemu-configs/debian.sh
 . qemu-configs/debian.sh
+# shellcheck source=tests/tap.bash
+. tests/tap.bash
 
 use_kernel "${KERNEL:-6.12}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-number=0
-
-is() { # GOT WANTED NAME
-	number=$((number + 1))
-	if [ "$1" = "$2" ]; then
-		echo "ok $number $3"
-	else
-		echo "not ok $number $3"
-		printf '%s\n' "got: $1" "wanted: $2" "$out" | tail -n 30 | sed 's/^/# /'
-	fi
-}
 
 # Its sources are as a package has them, with no object in them
 sources() { # DIRECTORY
@@ -57,7 +47,7 @@ run() { # SCRIPT
 
 works() { # NAME SCRIPT
 	run "$2"
-	is "$status" 0 "$1"
+	is "$status" 0 "$1" "$out"
 }
 
 # What make itself says of a failure is no explanation.
@@ -65,7 +55,7 @@ refuses() { # NAME WORDS SCRIPT
 	local lines
 	run "$3"
 	lines=$(sed -E '/^make(\[[0-9]+\])?: /d' <<<"$out")
-	is "$((status != 0)) $(wc -l <<<"$lines") $(grep -oF "$2" <<<"$lines")" "1 1 $2" "$1"
+	is "$((status != 0)) $(wc -l <<<"$lines") $(grep -oF "$2" <<<"$lines")" "1 1 $2" "$1" "$out"
 }
 
 modules_in() { # DIRECTORY
@@ -81,20 +71,20 @@ sources 'a space'
 
 works "as DKMS does, with a build environment's own CONFIG and KERNEL" \
 	"cd user && CONFIG=Release KERNEL=kernel8 make -j2 KERNELRELEASE=\$release"
-is "$(modules_in user)" "$both" "nothing but the modules is built"
+is "$(modules_in user)" "$both" "nothing but the modules is built" "$out"
 for module in $both; do
-	is "$(modinfo -F vermagic "$work/user/$module.ko" | cut -d' ' -f1)" "$release" "$module is for that kernel"
-	is "$(modinfo -F version "$work/user/$module.ko")" "${version:?}" "it has Kbuild's version"
+	is "$(modinfo -F vermagic "$work/user/$module.ko" | cut -d' ' -f1)" "$release" "$module is for that kernel" "$out"
+	is "$(modinfo -F version "$work/user/$module.ko")" "${version:?}" "it has Kbuild's version" "$out"
 done
 
 works "INSTALL_MOD_PATH" "cd user && $uncompressed KVER=\$release INSTALL_MOD_PATH=/mnt/package"
-is "$(modules_in "package/lib/modules/$release")" "$both" "nothing but the modules is installed there"
-is "$(modules_in installed)" '' "nor anything elsewhere"
+is "$(modules_in "package/lib/modules/$release")" "$both" "nothing but the modules is installed there" "$out"
+is "$(modules_in installed)" '' "nor anything elsewhere" "$out"
 
 read_only=user
 works "what is built is installed from where nobody may write" "cd user && $uncompressed KVER=\$release"
-is "$(modules_in installed)" "$both" "and nothing but the modules"
-is "$(grep -c '/nvme_cmb\.ko[^ ]*:' "$work/installed/$release/modules.dep")" 1 "modprobe finds it"
+is "$(modules_in installed)" "$both" "and nothing but the modules" "$out"
+is "$(grep -c '/nvme_cmb\.ko[^ ]*:' "$work/installed/$release/modules.dep")" 1 "modprobe finds it" "$out"
 refuses "a module for another kernel is not installed" 'nothing is built for Linux' \
 	"mkdir -p other/include/generated && touch other/Makefile &&
 	echo '#define UTS_RELEASE \"6.0\"' >other/include/generated/utsrelease.h &&
@@ -113,7 +103,7 @@ refuses "sources that are not to be written" 'is not to be written' "cd package-
 refuses "nothing to install" 'nothing is built for Linux' "cd package-source && make install KVER=\$release"
 if printf '%s\n' 6.13 "$release" | sort -VC; then
 	works "objects elsewhere" "cd package-source && make -j2 KVER=\$release MO=../objects"
-	is "$(modules_in objects)" "$both" "the modules are there"
+	is "$(modules_in objects)" "$both" "the modules are there" "$out"
 else
 	refuses "objects elsewhere, on an old kernel" 'does not know MO' "cd package-source && make KVER=\$release MO=../objects"
 fi

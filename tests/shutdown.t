@@ -5,21 +5,11 @@
 # shut down, without a CMB at any address, and nothing is copied after that.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=tests/tap.bash
+. tests/tap.bash
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-
-number=0
-
-is() { # GOT WANTED NAME
-	number=$((number + 1))
-	if [ "$1" = "$2" ]; then
-		echo "ok $number $3"
-	else
-		echo "not ok $number $3"
-		echo "# $1, wanted $2"
-	fi
-}
 
 # last_write OFFSET: what was last written to that register of the controller, since the
 # CMB was seen in use.

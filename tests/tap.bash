@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# TAP for the .t files, which run outside of a guest.
+
+number=0
+
+# is GOT WANTED NAME [CONTEXT]: CONTEXT, or its end, is said when the two differ.
+is() {
+	number=$((number + 1))
+	if [ "$1" = "$2" ]; then
+		echo "ok $number $3"
+	else
+		echo "not ok $number $3"
+		printf '%s\n' "got: $1" "wanted: $2" "${@:4}" | tail -n 30 | sed 's/^/# /'
+	fi
+}
