@@ -22,7 +22,7 @@ replug() {
 
 @test "while both drivers are loaded it is nvme_cmb's since Linux 6.17" {
 	modprobe nvme_cmb
-	if printf '%s\n' 6.17 "$(uname -r)" | sort --version-sort --check=quiet; then
+	if since 6.17 "$(uname -r)"; then
 		replug nvme_cmb
 		disk_came "$DISK"
 	else

@@ -28,7 +28,7 @@ reset_clears() {
 	pattern "$old" 1048576 | dd of=$PMR bs=64k oflag=direct iflag=fullblock status=none
 	exec 8<>$PMR 9<>$CMB
 	clear_cmbmsc
-	reset
+	reset_function
 	wait_for "a new disk" replaced "$old"
 	disk_came $CMB
 	logged "nvme_cmb0: a reset has cleared what it held, the disk is dead"
@@ -39,10 +39,6 @@ reset_clears() {
 	exec 8<&-
 	[ "$(blockdev --getsize64 $CMB)" -eq $((16 << 20)) ]
 	ends_hold_data $CMB
-}
-
-reset() {
-	echo 1 >"$SYS_PCI/devices/$(controller)/reset"
 }
 
 @test "by a reset of the function" {
@@ -68,7 +64,7 @@ reset() {
 	serve_some nvme_pmr0
 	old=$(cat /sys/block/nvme_cmb0/dev)
 	clear_cmbmsc
-	reset
+	reset_function
 	wait_for "a new disk" replaced "$old"
 	disk_came $CMB
 	serve_some nvme_pmr0
@@ -86,7 +82,7 @@ reset() {
 
 @test "unbound at once after that, nothing is left" {
 	clear_cmbmsc
-	reset
+	reset_function
 	unbind "$(controller)"
 	fails ls -d /sys/block/nvme_*
 	bind nvme_cmb "$(controller)"

@@ -25,14 +25,6 @@ the_one() {
 	controllers | sed -n 2p
 }
 
-# decode off|on: of that one. What does not decode reads as 0 in QEMU.
-decode() {
-	case $1 in
-	off)	setpci -s "$(the_one)" COMMAND=0:2 ;;
-	on)	setpci -s "$(the_one)" COMMAND=2:2 ;;
-	esac
-}
-
 read_one() {
 	dd if="/dev/$ONE" of=/dev/null bs=4k count=1 iflag=direct status=none
 }
@@ -43,11 +35,11 @@ read_is_an_error() {
 
 # window MILLISECONDS: no answer for so long.
 window() {
-	decode off
+	decode off "$(the_one)"
 	read_is_an_error
 	sleep "$(printf '0.%03d' "$1")"
 	read_is_an_error
-	decode on
+	decode on "$(the_one)"
 	read_one
 }
 
@@ -82,10 +74,10 @@ window() {
 	start_stamp "$OTHER"
 	start_stamp "$ONE"
 	window 500
-	decode off
+	decode off "$(the_one)"
 	stop_stamp "$ONE"
 	stop_stamp "$OTHER"
-	decode on
+	decode on "$(the_one)"
 	note "the one: $(stamp_counts "$ONE")"
 	note "another: $(stamp_counts "$OTHER")"
 	[ "$(stamp_count "$ONE" failed_writes)" -gt 0 ]
@@ -97,15 +89,15 @@ window() {
 @test "discard, zeroing and a file system's flush fail, too" {
 	local mnt=$BATS_TEST_TMPDIR/mnt
 	mkdir "$mnt"
-	decode off
+	decode off "$(the_one)"
 	fails blkdiscard --offset 8M --length 4096 "/dev/$ONE"
 	fails blkdiscard --zeroout --offset 8M --length 4096 "/dev/$ONE"
-	decode on
+	decode on "$(the_one)"
 	mkfs.ext4 -q "/dev/$ONE"
 	mount "/dev/$ONE" "$mnt"
-	decode off
+	decode off "$(the_one)"
 	fails dd if=/dev/zero of="$mnt/file" bs=4k count=1 conv=fsync
-	decode on
+	decode on "$(the_one)"
 	umount "$mnt"
 	ends_hold_data "/dev/$ONE"
 }

@@ -361,20 +361,21 @@ declines_pmr() {
 	unfake
 }
 
+# one_disk DISK LOGGED: it is the only one, and the log says so of the other memory.
+one_disk() {
+	try_bind
+	logged "$2"
+	[ "$(disk_of "$(controller)")" = "$1" ]
+	ends_hold_data "/dev/$1"
+	unbind "$(controller)"
+}
+
 @test "of two memories, the one that makes sense is a disk" {
 	fake_pmr $((CAP + 4))=0x03000000 $CMBLOC=2 $CMBSZ=0x0000021d
-	try_bind
-	logged "CMB declined: CMBSZ.SZ is 0"
-	[ "$(disk_of "$(controller)")" = nvme_pmr0 ]
-	ends_hold_data /dev/nvme_pmr0
-	unbind "$(controller)"
+	one_disk nvme_pmr0 "CMB declined: CMBSZ.SZ is 0"
 	fake_pmr $((CAP + 4))=0x03000000 $CMBLOC=2 $CMBSZ=0x0000121d \
 		$PMRSTS=0x001
-	try_bind
-	logged "PMR declined: PMRSTS.ERR"
-	[ "$(disk_of "$(controller)")" = nvme_cmb0 ]
-	ends_hold_data /dev/nvme_cmb0
-	unbind "$(controller)"
+	one_disk nvme_cmb0 "PMR declined: PMRSTS.ERR"
 	unfake
 }
 
@@ -382,12 +383,8 @@ declines_pmr() {
 @test "of two memories, the one that can be used is a disk" {
 	register $PMRCTL 32 1
 	fake_pmr $((CAP + 4))=0x03000000 $CMBLOC=4 $CMBSZ=0x0000121d
-	try_bind
 	# with the name of the error or, without CONFIG_SYMBOLIC_ERRNAME, its number
-	logged "pmr left out: -"
-	[ "$(disk_of "$(controller)")" = nvme_cmb0 ]
-	ends_hold_data /dev/nvme_cmb0
-	unbind "$(controller)"
+	one_disk nvme_cmb0 "pmr left out: -"
 	unfake
 }
 

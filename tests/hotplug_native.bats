@@ -68,7 +68,7 @@ back_with_power() {
 	for ((i = 1; i <= times; i++)); do
 		serve_some "$DISK_NAME"
 		# after which Linux 6.1 forgets that it has the device's state
-		echo 1 >"$SYS_PCI/devices/$(controller)/reset"
+		reset_function
 		inject DLP
 		wait_for "recovery $i" logged_times "$i" "device recovery successful"
 	done

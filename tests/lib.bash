@@ -204,11 +204,26 @@ bar() {
 	awk -v line=$(($1 + 1)) 'NR == line { print $1 }' "$SYS_PCI/devices/$2/resource"
 }
 
+# decode off|on [FUNCTION]: of its memory; of the controller if not given. What does not decode
+# reads as 0 in QEMU.
+decode() {
+	local function=${2-$(controller)}
+	case $1 in
+	off)	setpci -s "$function" COMMAND=0:2 ;;
+	on)	setpci -s "$function" COMMAND=2:2 ;;
+	esac
+}
+
+# reset_function: of the controller.
+reset_function() {
+	echo 1 >"$SYS_PCI/devices/$(controller)/reset"
+}
+
 # register OFFSET [BITS [VALUE]]: read it, or write it, while nobody has it.
 register() {
 	local base
 	base=$(bar 0 "$(controller)")
-	setpci -s "$(controller)" COMMAND=2:2
+	decode on
 	busybox devmem $((base + $1)) "${@:2}"
 }
 
@@ -256,11 +271,16 @@ qmp() {
 	return 1
 }
 
+# since VERSION OTHER: is OTHER that version, or newer?
+since() {
+	printf '%s\n' "$1" "$2" | sort --check=quiet --version-sort
+}
+
 # qemu_since VERSION: is the QEMU that this guest runs in that one, or newer?
 qemu_since() {
 	local version
 	version=$(qmp query-version | jq -r '.return.qemu | "\(.major).\(.minor)"')
-	printf '%s\n' "$1" "$version" | sort --check=quiet --version-sort
+	since "$1" "$version"
 }
 
 # on_reboot reset|shutdown: what QEMU does when this guest reboots.

@@ -29,13 +29,6 @@ flush_fails() {
 	LC_ALL=C fails write_and_flush | grep "Input/output error"
 }
 
-decode() { # off|on
-	case $1 in
-	off)	setpci -s "$(controller)" COMMAND=0:2 ;;
-	on)	setpci -s "$(controller)" COMMAND=2:2 ;;
-	esac
-}
-
 # The last one, because what was stored after the others may have got lost, too
 @test "flushes fail while the controller does not answer, and the first one after" {
 	decode off
@@ -44,10 +37,6 @@ decode() { # off|on
 	decode on
 	flush_fails
 	write_and_flush
-}
-
-reset_function() {
-	echo 1 >"$SYS_PCI/devices/$(controller)/reset"
 }
 
 @test "after a reset of the function one flush fails, and says why" {

@@ -32,7 +32,7 @@ intact() {
 
 @test "a reset of the function" {
 	fill "before FLR"
-	echo 1 >"$SYS_PCI/devices/$(controller)/reset"
+	reset_function
 	intact "before FLR"
 }
 

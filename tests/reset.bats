@@ -62,7 +62,7 @@ unharmed() {
 	if ! logged_times 1 "the error is permanent, the disk is dead"; then
 		dd if="$DISK" of=/dev/null bs=4k count=1 iflag=direct 3>&- &
 		pid=$!
-		echo 1 >"$SYS_PCI/devices/$(controller)/reset"
+		reset_function
 		sleep 1
 		kill -0 $pid
 		wait_for "the driver to give up" logged_times 1 "not recovered within"
