@@ -7,8 +7,13 @@
 # ACPI would evaluate its tables for the routing of an interrupt that nobody uses, and
 # it frees what it still uses when it fails to allocate: acpi=noirq.
 #
+# With one CPU, because each bind enables a PMR, and each unbind disables it. QEMU 7.2 then
+# numbers the regions behind it anew, and an access of another CPU may go to the wrong one:
+# the end of an interrupt, written to the APIC, was lost, and with it that CPU's timer.
+#
 # config: cmb-pmr cmb pmr
 # append: acpi=noirq
+# qemu: -smp 1
 # kernels: 6.12-debug
 
 load lib.bash
