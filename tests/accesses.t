@@ -76,7 +76,7 @@ none() {
 
 guest=$(qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config cmb \
 	--qemu-arg -D --qemu-arg "$log" -- tests/accesses_guest.sh) || {
-	printf 'Bail out! The guest says: %s\n' "$guest"
+	printf 'The guest says: %s\n' "$guest" | sed 's/^/# /'
 	exit 1
 }
 sequence=$(sequence)

@@ -43,7 +43,7 @@ each() {
 
 guest=$(qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config pmr \
 	--qemu-arg -D --qemu-arg "$log" -- tests/flushes_guest.sh) || {
-	printf 'Bail out! The guest says: %s\n' "$guest"
+	printf 'The guest says: %s\n' "$guest" | sed 's/^/# /'
 	exit 1
 }
 flushes=$(flushes "$(sed -n 's/^# nvme at //p' <<<"$guest")")

@@ -401,10 +401,15 @@ note() {
 	echo "# $*" >&3
 }
 
-# wait_for WHAT COMMAND...: until COMMAND succeeds, for two minutes at most. To look
-# takes an emulated CPU as long as a dozen requests do: not too often.
+# How long to wait for what has to come: an emulated CPU, on a busy host. The debug kernel
+# takes thrice the time, as for boot.sh.
+WAIT_S=120
+[[ $KERNEL != *-debug ]] || WAIT_S=360
+
+# wait_for WHAT COMMAND...: until COMMAND succeeds, for WAIT_S at most. To look takes an
+# emulated CPU as long as a dozen requests do: not too often.
 wait_for() {
-	local end=$((SECONDS + 120)) what=$1
+	local end=$((SECONDS + WAIT_S)) what=$1
 	shift
 	until "$@"; do
 		((SECONDS < end)) || { echo "in vain waited for $what"; return 1; }
@@ -438,7 +443,7 @@ stop_stamp() {
 }
 
 stamp_said() { # DISK
-	read -rt 120 -u "${stamp_says[$1]}" "stamp_line[$1]" ||
+	read -rt "$WAIT_S" -u "${stamp_says[$1]}" "stamp_line[$1]" ||
 		{ echo "tests/stamp of $1 says nothing"; return 1; }
 }
 

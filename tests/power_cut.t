@@ -74,8 +74,7 @@ cut_power() {
 }
 
 give_up() { # REASON
-	tail -n 20 "$output" | sed 's/^/# /'
-	printf 'Bail out! %s\n' "$1"
+	{ tail -n 20 "$output"; echo "$1"; } | sed 's/^/# /'
 	exit 1
 }
 

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 guest=$(qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config pmr -- \
 	tests/reboot_guest.sh) || {
-	printf 'Bail out! The guest says: %s\n' "$guest"
+	printf 'The guest says: %s\n' "$guest" | sed 's/^/# /'
 	exit 1
 }
 number=0

@@ -26,7 +26,7 @@ cmb_accesses() {
 guest=$(qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config cmb \
 	--qemu-arg -D --qemu-arg "$log" --qemu-arg -trace --qemu-arg 'pci_nvme_mmio_*' \
 	-- tests/shutdown_guest.sh) || {
-	printf 'Bail out! The guest says: %s\n' "$guest"
+	printf 'The guest says: %s\n' "$guest" | sed 's/^/# /'
 	exit 1
 }
 
