@@ -9,6 +9,8 @@
 # five requests of each kind, and one that was not interrupted is enough.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=tests/tap.bash
+. tests/tap.bash
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -43,8 +45,6 @@ sequence() {
 	' "$(bar nvme)" "$(bar nvme-cmb)" "$log"
 }
 
-number=0
-
 # one DIRECTION MIB ACCESSES NAME: one of the five requests from MIB on went like that.
 one() {
 	local i wanted
@@ -74,11 +74,7 @@ none() {
 	fi
 }
 
-guest=$(qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config cmb \
-	--qemu-arg -D --qemu-arg "$log" -- tests/accesses_guest.sh) || {
-	printf 'The guest says: %s\n' "$guest" | sed 's/^/# /'
-	exit 1
-}
+boot_guest --config cmb --qemu-arg -D --qemu-arg "$log" -- tests/accesses_guest.sh
 sequence=$(sequence)
 
 # As in accesses_guest.sh

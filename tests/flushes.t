@@ -5,6 +5,8 @@
 # for each, QEMU writes the memory's file out (msync), and nothing else makes it do so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=tests/tap.bash
+. tests/tap.bash
 
 # in memory, where writing it out takes no time
 IMAGES=$(mktemp -d -p /dev/shm)
@@ -26,8 +28,6 @@ flushes() {
 	' "$1" "$log"
 }
 
-number=0
-
 # each KIND FLUSHES NAME: all five requests of that kind had so many.
 each() {
 	local had
@@ -41,11 +41,7 @@ each() {
 	echo "# reads of PMRSTS: $had"
 }
 
-guest=$(qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config pmr \
-	--qemu-arg -D --qemu-arg "$log" -- tests/flushes_guest.sh) || {
-	printf 'The guest says: %s\n' "$guest" | sed 's/^/# /'
-	exit 1
-}
+boot_guest --config pmr --qemu-arg -D --qemu-arg "$log" -- tests/flushes_guest.sh
 flushes=$(flushes "$(sed -n 's/^# nvme at //p' <<<"$guest")")
 
 # As in flushes_guest.sh

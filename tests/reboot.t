@@ -5,13 +5,10 @@
 # reboots. boot.sh sees one guest that takes long.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=tests/tap.bash
+. tests/tap.bash
 
-guest=$(qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config pmr -- \
-	tests/reboot_guest.sh) || {
-	printf 'The guest says: %s\n' "$guest" | sed 's/^/# /'
-	exit 1
-}
-number=0
+boot_guest --config pmr -- tests/reboot_guest.sh
 for way in system_reset reboot; do
 	number=$((number + 1))
 	if grep -q "^intact after $way" <<<"$guest"; then

@@ -23,12 +23,9 @@ cmb_accesses() {
 	sed -n "$1" "$log" | grep -c 'memory_region_ops_.* name .nvme-cmb.$' || true
 }
 
-guest=$(qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config cmb \
+boot_guest --config cmb \
 	--qemu-arg -D --qemu-arg "$log" --qemu-arg -trace --qemu-arg 'pci_nvme_mmio_*' \
-	-- tests/shutdown_guest.sh) || {
-	printf 'The guest says: %s\n' "$guest" | sed 's/^/# /'
-	exit 1
-}
+	-- tests/shutdown_guest.sh
 
 end=$(grep -n 'pci_nvme_mmio_write addr 0x50 data 0x0 ' "$log" | tail -n 1 | cut -d: -f1)
 before=$(cmb_accesses "1,${end}p")

@@ -15,3 +15,12 @@ is() {
 		printf '%s\n' "got: $1" "wanted: $2" "${@:4}" | tail -n 30 | sed 's/^/# /'
 	fi
 }
+
+# boot_guest ARG...: boot.sh, on the kernel under test; what it says is in guest then. Without
+# a guest that succeeds there is nothing to test, and this file fails.
+boot_guest() {
+	guest=$(qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" "$@") || {
+		printf 'The guest says: %s\n' "$guest" | sed 's/^/# /'
+		exit 1
+	}
+}
