@@ -46,7 +46,7 @@ build_baseline() {
 	local build=$checkout/build/$release/baseline
 	mkdir -p "$build"
 	cp -p "$checkout"/bench/baseline/* "$build"
-	as_root build_in_root "$root" "$release" "$build"
+	as_root build_in_root "$root" "$build" -C "/lib/modules/$release/build" M=/mnt
 }
 
 # fio takes some 0.4 s to begin a shape, besides ramp_time
@@ -72,7 +72,7 @@ qemu=${QEMU:-qemu-system-x86_64}
 [[ $qemu != */* || -x $qemu ]] || die "no QEMU in $qemu"
 need jq gnuplot "$qemu"
 use_kernel "$want_kernel"
-phase "Building ($want_kernel)" build_module
+phase "Building ($want_kernel)" build_all
 phase 'Building the baseline' build_baseline
 accelerator=$("$checkout/qemu-configs/boot.sh" --kernel "$want_kernel" --accelerator 2>&1 | sed -n 's/^accelerator: //p')
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Boot a guest with a topology, run one command in it, and end as it ended. The
-# command finds qemu-configs/ and tests/ in its working directory, the module
-# where modprobe looks. All changes to disks are lost when the guest ends, but for
-# those that IMAGES keeps.
+# command finds qemu-configs/ and tests/ in its working directory, with their programs
+# built, and the module where modprobe looks. All changes to disks are lost when the
+# guest ends, but for those that IMAGES keeps.
 
 # shellcheck source=qemu-configs/debian.sh
 . "${BASH_SOURCE%/*}/debian.sh"
@@ -66,7 +66,7 @@ make_payload() {
 	local lab=payload/lab build=$checkout/build/$release
 	mkdir -p "$lab"
 	cp "$checkout/qemu-configs/guest/init" payload
-	cp -R "$checkout"/{qemu-configs,tests,bench} "$lab"
+	cp -R "$checkout"/{qemu-configs,tests,bench} "$checkout/build/programs/." "$lab"
 	if [[ -e $build/nvme_cmb.ko ]]; then
 		cp "$build"/nvme_cmb*.ko "$lab"
 		cp -R "$build/index" "$lab"
@@ -260,6 +260,7 @@ cd "$work"
 choose_accelerator
 [[ ! $accelerator ]] || exit 0
 make_images
+[[ -e $checkout/build/programs ]] || die "nothing is built: run debian.sh module $want_kernel first"
 { cat "$kernel/initramfs.cpio" && make_payload; } >initramfs.cpio
 start_qemu
 phase "Booting ($want_kernel)" wait_until_ready

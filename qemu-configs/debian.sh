@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Debian for the lab: root directories that hold compilers, kernels and headers;
-# the guest's disk; a kernel with its initramfs and modules; and the module nvme_cmb
-# built for it. No step needs root. Everything but the module is kept in a cache
-# outside the checkout and made only once.
+# the guest's disk; a kernel with its initramfs and modules; the module nvme_cmb
+# built for it; and the programs that run in the guest. No step needs root. Everything
+# but the module and the programs is kept in a cache outside the checkout and made only
+# once.
 
 # shellcheck source=qemu-configs/lib.sh
 . "${BASH_SOURCE%/*}/lib.sh"
@@ -13,7 +14,8 @@ usage() {
 	cat <<'EOF'
 Usage: debian.sh COMMAND
   roots KERNEL...           make the root directories of KERNELs, beside one another
-  module KERNEL [ARG...]    build nvme_cmb.ko for KERNEL in build/; ARG is for make
+  module KERNEL [ARG...]    build nvme_cmb.ko for KERNEL in build/, where ARG is for make,
+                            and the guest's programs
   clean-cache               remove the cache
 KERNEL is 6.1, 6.12, sid, 6.12-debug or 6.12-rt. NVME_CMB_CACHE names another cache
 directory.
@@ -32,7 +34,7 @@ bookworm_packages=(
 	linux-{image,headers}-6.12-cloud-amd64
 	udev kmod busybox-static mount util-linux fdisk procps pciutils dmsetup
 	nvme-cli ndctl fio e2fsprogs xfsprogs btrfs-progs
-	bats perl jq xz-utils
+	bats jq xz-utils libc6-dev
 )
 
 # --- the cache ---------------------------------------------------------------
@@ -247,7 +249,8 @@ provide_beside() { # KERNEL...
 }
 
 # Set what the commands, and who sources this file, need to know of a kernel: root,
-# release, and the items disk and kernel, all made if need be.
+# release, the guest's own root user_land, and the items disk and kernel, all made if
+# need be.
 # shellcheck disable=SC2034
 use_kernel() { # KERNEL
 	local recipe wanted busybox
@@ -257,9 +260,9 @@ use_kernel() { # KERNEL
 
 	root_recipe 6.12 # which has the guest's user land, too
 	provide "${recipe[@]}"
-	root=$(item "${recipe[@]}")
-	busybox=$root/bin/busybox
-	recipe=(disk make_disk "$root")
+	user_land=$(item "${recipe[@]}")
+	busybox=$user_land/bin/busybox
+	recipe=(disk make_disk "$user_land")
 	provide "${recipe[@]}"
 	disk=$(item "${recipe[@]}")
 
@@ -279,7 +282,8 @@ compile_module() { # ARG...
 	mkdir -p "$build"
 	cp -p "$checkout/Kbuild" "$build"
 	(cd "$checkout" && find driver -name '*.[ch]' | cpio -pdmu --quiet "$build")
-	as_root build_in_root "$root" "$release" "$build" "$@"
+	as_root build_in_root "$root" "$build" -C "/lib/modules/$release/build" M=/mnt \
+		CONFIG_NVME_CMB_KUNIT_TEST=m "$@"
 }
 
 build_module() { # ARG...
@@ -289,15 +293,32 @@ build_module() { # ARG...
 		as_root index_module "$root" "$release" "$build"
 }
 
-build_in_root() { # ROOT RELEASE BUILD ARG...
-	local root=$1 release=$2 build=$3 dir
-	shift 3
+# Build the programs that run in the guest, for its libc, in a copy of the checkout's
+# directories. Each is one file, which make knows how to build without a makefile.
+build_programs() {
+	local build=$checkout/build/programs sources
+	mkdir -p "$build"
+	mapfile -t sources < <(cd "$checkout" && find tests qemu-configs/guest -name '*.c')
+	(cd "$checkout" && cp -p --parents "${sources[@]}" "$build")
+	as_root build_in_root "$user_land" "$build" -C /mnt CFLAGS='-O2 -Wall -Wextra -Werror' \
+		"${sources[@]%.c}"
+}
+
+build_all() { # ARG...
+	build_module "$@"
+	build_programs
+}
+
+# BUILD is /mnt there.
+build_in_root() { # ROOT BUILD ARG...
+	local root=$1 build=$2 dir
+	shift 2
 	for dir in dev proc; do
 		mount --rbind "/$dir" "$root/$dir"
 	done
 	mount --bind "$build" "$root/mnt"
 	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" \
-		make -C "/lib/modules/$release/build" M=/mnt -j"$(nproc)" CONFIG_NVME_CMB_KUNIT_TEST=m "$@"
+		make -j"$(nproc)" "$@"
 }
 
 # depmod reads every module, so it is run here and not in an emulated guest: for a
@@ -325,7 +346,7 @@ main() {
 		;;
 	module)
 		use_kernel "${2-}"
-		phase "Building ($2)" build_module "${@:3}"
+		phase "Building ($2)" build_all "${@:3}"
 		;;
 	clean-cache)
 		rm -rf "$cache"

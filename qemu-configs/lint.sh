@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The code and its checkers, with the kernels named: gcc's W=1 and sparse, and the
-# kernel's checkpatch, over the driver; shellcheck over the scripts. headers-SUITE is all
-# kernels of a suite of Debian's, for gcc only. Silence is the only pass.
+# kernel's checkpatch, over the driver; gcc and checkpatch over the guest's programs; and
+# over the scripts shellcheck. headers-SUITE is all kernels of a suite of Debian's, for gcc
+# only. Silence is the only pass.
 
 # shellcheck source=qemu-configs/debian.sh
 . "${BASH_SOURCE%/*}/debian.sh"
@@ -19,8 +20,8 @@ make_checkpatch() { # DIRECTORY
 
 # From nothing, so that every file meets the checkers
 build_strictly() { # KERNEL
-	rm -rf "$checkout/build/$release"
-	build_module W=1 C=2 2>&1 | silent
+	rm -rf "$checkout/build/$release" "$checkout/build/programs"
+	build_all W=1 C=2 2>&1 | silent
 }
 
 silent() {
@@ -53,7 +54,7 @@ compile_strictly() { # ROOT
 	done
 }
 
-check_driver() {
+check_code() {
 	local checkpatch
 	checkpatch=$(item checkpatch make_checkpatch)
 	cd "$checkout"
@@ -64,6 +65,9 @@ check_driver() {
 		-f driver/compat.h
 	# and the one that is written in macros, laid out as all trace headers are
 	run --ignore OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT -f driver/trace.h
+	# programs have none of the kernel's macros, and what a signal sets is volatile
+	run --ignore BIT_MACRO,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE \
+		-f tests/*.c qemu-configs/guest/*.c
 }
 
 check_scripts() {
@@ -85,5 +89,5 @@ for name; do
 		phase "gcc W=1, sparse ($name)" build_strictly
 	fi
 done
-phase checkpatch check_driver
+phase checkpatch check_code
 phase shellcheck check_scripts
