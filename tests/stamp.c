@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * usage: stamp [--fsync] DISK
+ *
+ * Read and write DISK at random, past caches, and hold every byte read against what it may
+ * be. Ends on SIGTERM, with everything read once more, and says what was done in one line of
+ * NAME=NUMBER. Its status is 0 if no byte was wrong, and 1 if one was.
+ *
+ * A block of 4 KiB bears stamps: each of its words holds the block's number, the number of
+ * the write and the word's place. A write that succeeded leaves one stamp possible. One that
+ * failed adds its own to those that were possible before: any word may be old or new. A read
+ * is an error, or every word of it is possible; and what was once read whole is what the
+ * block holds from then on.
+ *
+ * --fsync is for a disk that says with fsync() only what became of a write, and whose reads
+ * cannot fail. All writes since the last fsync() that succeeded count as failed. Nothing is
+ * read before the end. There is one worker, for an error is told to one fsync() alone.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/types.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BLOCK	4096
+#define WORDS	(BLOCK / sizeof(__u64))
+#define LONGEST	1024	/* blocks in one request */
+#define WORKERS	4
+
+enum {
+	READS, WRITES, FAILED_READS, FAILED_WRITES, SYNCS, FAILED_SYNCS,
+	VERIFIED, WRONG, UNREAD, SLOWEST_MS, COUNTS
+};
+
+static const char * const names[COUNTS] = {
+	"reads", "writes", "failed_reads", "failed_writes", "syncs", "failed_syncs",
+	"verified", "wrong", "unread", "slowest_ms"
+};
+
+/* Each word of a block bears one of these stamps. The last of them is the latest. */
+struct possible {
+	size_t count, room;
+	__u64 *stamps;
+};
+
+struct worker {
+	pid_t pid;
+	int result;
+};
+
+static const char *disk;
+static bool use_fsync;
+static struct worker workers[WORKERS];
+static unsigned int worker_count = WORKERS;
+
+/* What a worker has for itself */
+static int fd;
+static __u64 first, blocks;		/* its part of the disk */
+static struct possible *possible;	/* of each block */
+static bool *unsynced;			/* of each block: written since the last fsync() */
+static __u64 (*buffer)[WORDS];
+static __u64 did[COUNTS];
+static volatile sig_atomic_t stopped;
+
+static void *allocate(size_t count, size_t size)
+{
+	void *memory = calloc(count, size);
+
+	if (!memory)
+		err(errno, "calloc");
+	return memory;
+}
+
+static __u64 min(__u64 a, __u64 b)
+{
+	return a < b ? a : b;
+}
+
+/* At random, one of the numbers from 0 on that are less than LIMIT */
+static __u64 below(__u64 limit)
+{
+	return limit * drand48();
+}
+
+/* Time in which the machine sleeps counts, because a request waits meanwhile. */
+static __u64 now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+/* The word's place is in its upper bits. The same turns such a word into its stamp. */
+static __u64 stamped(__u64 stamp, size_t place)
+{
+	return stamp ^ (__u64)place << 55;
+}
+
+static bool holds(const __u64 *data, __u64 stamp)
+{
+	for (size_t i = 0; i < WORDS; i++)
+		if (data[i] != stamped(stamp, i))
+			return false;
+	return true;
+}
+
+static bool is_possible(const struct possible *possible, __u64 stamp)
+{
+	for (size_t i = 0; i < possible->count; i++)
+		if (possible->stamps[i] == stamp)
+			return true;
+	return false;
+}
+
+static void add_possible(struct possible *possible, __u64 stamp)
+{
+	if (possible->count == possible->room) {
+		possible->room = possible->room ? 2 * possible->room : 2;
+		possible->stamps = realloc(possible->stamps, possible->room * sizeof(stamp));
+		if (!possible->stamps)
+			err(errno, "realloc");
+	}
+	possible->stamps[possible->count++] = stamp;
+}
+
+static void only_possible(struct possible *possible, __u64 stamp)
+{
+	possible->stamps[0] = stamp;
+	possible->count = 1;
+}
+
+static void only_latest(struct possible *possible)
+{
+	only_possible(possible, possible->stamps[possible->count - 1]);
+}
+
+/* One request: true if all of it was served, false if it failed as it may */
+static bool request(bool write, __u64 block, size_t count)
+{
+	off_t offset = (first + block) * BLOCK;
+	size_t length = count * BLOCK;
+	__u64 begin = now_ms(), took;
+	ssize_t served;
+	int error;
+
+	if (write)
+		served = pwrite(fd, buffer, length, offset);
+	else
+		served = pread(fd, buffer, length, offset);
+	error = errno;
+	took = now_ms() - begin;
+	if (took > did[SLOWEST_MS])
+		did[SLOWEST_MS] = took;
+
+	/* A disk that has lost its size serves a part of it, or nothing. */
+	if (served >= 0)
+		return (size_t)served == length;
+	if (error == EIO || error == ENODEV || error == ENOSPC || error == ENXIO)
+		return false;
+	errno = error;
+	err(error, "%s", disk);
+}
+
+static bool write_blocks(__u64 block, size_t count)
+{
+	static __u32 writes;
+
+	for (size_t i = 0; i < count; i++) {
+		__u64 stamp = (first + block + i) << 32 | ++writes;
+
+		add_possible(&possible[block + i], stamp);
+		for (size_t place = 0; place < WORDS; place++)
+			buffer[i][place] = stamped(stamp, place);
+	}
+	did[WRITES]++;
+	if (!request(true, block, count)) {
+		did[FAILED_WRITES]++;
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (use_fsync)
+			unsynced[block + i] = true;
+		else
+			only_latest(&possible[block + i]);
+	}
+	return true;
+}
+
+static void sync_blocks(void)
+{
+	bool synced = !fsync(fd);
+
+	if (!synced && errno != EIO)
+		err(errno, "%s", disk);
+	did[SYNCS]++;
+	if (!synced)
+		did[FAILED_SYNCS]++;
+	for (__u64 block = 0; block < blocks; block++) {
+		if (synced && unsynced[block])
+			only_latest(&possible[block]);
+		unsynced[block] = false;
+	}
+}
+
+static void complain(__u64 block, const __u64 *wrong, size_t count)
+{
+	fprintf(stderr, "block %llu: %zu words of %zu are wrong, the first 0x%llx; possible:",
+		first + block, count, WORDS, wrong[0]);
+	for (size_t i = 0; i < possible[block].count; i++)
+		fprintf(stderr, " 0x%llx", possible[block].stamps[i]);
+	fprintf(stderr, "\n");
+}
+
+static void verify(__u64 block, const __u64 *data)
+{
+	struct possible *is = &possible[block];
+	__u64 wrong[WORDS];
+	size_t count = 0;
+
+	for (size_t i = 0; i < is->count; i++) {
+		if (holds(data, is->stamps[i])) {
+			only_possible(is, is->stamps[i]);
+			return;
+		}
+	}
+	for (size_t i = 0; i < WORDS; i++) {
+		__u64 stamp = stamped(data[i], i);
+
+		if (!is_possible(is, stamp))
+			wrong[count++] = stamp;
+	}
+	if (!count)
+		return;
+	did[WRONG] += count * sizeof(__u64);
+	if (did[WRONG] < 8 * BLOCK)
+		complain(block, wrong, count);
+	/* This has been said now, and is not to be said again at every read. */
+	for (size_t i = 0; i < count; i++)
+		if (!is_possible(is, wrong[i]))
+			add_possible(is, wrong[i]);
+}
+
+static bool read_blocks(__u64 block, size_t count)
+{
+	did[READS]++;
+	/* What an earlier read has left is not to be taken for this one's. */
+	memset(buffer, 0xa5, count * BLOCK);
+	if (!request(false, block, count)) {
+		did[FAILED_READS]++;
+		return false;
+	}
+	did[VERIFIED] += count * BLOCK;
+	for (size_t i = 0; i < count; i++)
+		verify(block + i, buffer[i]);
+	return true;
+}
+
+static void write_and_sync(void)
+{
+	__u64 times = 1 + below(4);
+
+	while (times--) {
+		__u64 block = below(blocks > 16 ? blocks - 16 : 1);
+
+		write_blocks(block, min(1 + below(16), blocks));
+	}
+	sync_blocks();
+}
+
+/* Most requests are up to what the disk takes in one piece, some are four times that. */
+static void read_or_write(void)
+{
+	unsigned int order = drand48() < 0.9 ? below(9) : 9 + below(2);
+	__u64 count = min(1 << order, blocks);
+	__u64 block = below(blocks - count + 1);
+
+	if (drand48() < 0.5)
+		read_blocks(block, count);
+	else
+		write_blocks(block, count);
+}
+
+static void stop(int signal)
+{
+	stopped = signal;
+}
+
+static void open_part(unsigned int worker)
+{
+	off_t size;
+
+	fd = open(disk, O_RDWR | O_DIRECT);
+	if (fd < 0)
+		err(errno, "%s", disk);
+	size = lseek(fd, 0, SEEK_END);
+	if (size < (off_t)worker_count * BLOCK)
+		errx(255, "%s is too small", disk);
+	blocks = size / BLOCK / worker_count;
+	first = worker * blocks;
+	possible = allocate(blocks, sizeof(*possible));
+	unsynced = allocate(blocks, sizeof(*unsynced));
+	buffer = aligned_alloc(BLOCK, LONGEST * BLOCK);
+	if (!buffer)
+		err(errno, "aligned_alloc");
+}
+
+static void report(void)
+{
+	if (write(STDOUT_FILENO, did, sizeof(did)) != sizeof(did))
+		err(errno, "reporting");
+}
+
+/*
+ * A worker has a part of the disk for itself, and does one request at a time. It reports
+ * twice: when everything is stamped, and at its end.
+ */
+static void work(unsigned int worker)
+{
+	/* Workers do not write into each other's lines. */
+	setlinebuf(stderr);
+	signal(SIGTERM, stop);
+	open_part(worker);
+	srand48(worker);
+	for (__u64 block = 0; block < blocks; block += 16)
+		if (!write_blocks(block, min(16, blocks - block)))
+			errx(255, "%s failed too early", disk);
+	if (use_fsync)
+		sync_blocks();
+	report();
+	while (!stopped) {
+		if (use_fsync)
+			write_and_sync();
+		else
+			read_or_write();
+	}
+	for (__u64 block = 0; block < blocks; block++)
+		if (!read_blocks(block, 1))
+			did[UNREAD]++;
+	report();
+}
+
+static void start(unsigned int worker)
+{
+	int result[2];
+	pid_t pid;
+
+	if (pipe(result) < 0)
+		err(errno, "pipe");
+	pid = fork();
+	if (pid < 0)
+		err(errno, "fork");
+	if (!pid) {
+		dup2(result[1], STDOUT_FILENO);
+		close(result[0]);
+		close(result[1]);
+		work(worker);
+		exit(0);
+	}
+	close(result[1]);
+	workers[worker] = (struct worker){ pid, result[0] };
+}
+
+static void stop_all(int signal)
+{
+	for (unsigned int i = 0; i < worker_count; i++)
+		kill(workers[i].pid, signal);
+}
+
+static void wait_for_all(void)
+{
+	while (wait(NULL) > 0)
+		continue;
+}
+
+static void receive(unsigned int worker, __u64 *counts)
+{
+	const ssize_t size = sizeof(did);
+
+	if (read(workers[worker].result, counts, size) == size)
+		return;
+	stop_all(SIGTERM);
+	wait_for_all();
+	errx(255, "a worker died");
+}
+
+int main(int argc, char **argv)
+{
+	__u64 total[COUNTS] = { 0 }, counts[COUNTS];
+
+	if (argc == 3 && !strcmp(argv[1], "--fsync")) {
+		use_fsync = true;
+		worker_count = 1;
+	} else if (argc != 2) {
+		fprintf(stderr, "usage: %s [--fsync] DISK\n", argv[0]);
+		exit(255);
+	}
+	disk = argv[argc - 1];
+
+	for (unsigned int i = 0; i < worker_count; i++)
+		start(i);
+	signal(SIGTERM, stop_all);
+	for (unsigned int i = 0; i < worker_count; i++)
+		receive(i, counts);
+	printf("stamped\n");
+	fflush(stdout);
+
+	for (unsigned int i = 0; i < worker_count; i++) {
+		receive(i, counts);
+		for (unsigned int j = 0; j < COUNTS; j++) {
+			if (j != SLOWEST_MS)
+				total[j] += counts[j];
+			else if (counts[j] > total[j])
+				total[j] = counts[j];
+		}
+	}
+	wait_for_all();
+	for (unsigned int j = 0; j < COUNTS; j++)
+		printf("%s=%llu%c", names[j], total[j], j < COUNTS - 1 ? ' ' : '\n');
+	return total[WRONG] > 0;
+}
