@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * usage: silence DISK FUNCTION TIMES [pulse]
+ *
+ * Write DISK and read it, or discard it and read it, while the memory decoders of the PCI
+ * function that it is on are switched off and on again, 6 to 30 ms later, TIMES times. Who
+ * switches takes the one CPU from who copies, who has it for some tenths of a millisecond
+ * of the silence and then again when it is over: to a copy in that time the controller
+ * answers before and after. Or, for pulses, they are switched on at once, by another CPU
+ * than the one that copies. What was both written and read has to be what it was, and
+ * what was discarded zeros. What was done is said in one line of NAME=NUMBER, and the
+ * status is 0 if nothing was wrong.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/pci_regs.h>
+#include <linux/types.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Eight times what the disk takes in one piece, of reads and writes as of discards */
+#define LENGTH	(8 << 20)
+
+/* What is looked at of that: a piece that was lost is no shorter than a step. */
+#define BLOCK	4096
+#define STEP	65536
+
+/* The disk gets one of two contents in turn, or zeros, so that a write that was lost shows. */
+#define DISCARD	2
+#define TURNS	3
+
+static int open_or_die(const char *path, int flags)
+{
+	int fd = open(path, flags);
+
+	if (fd < 0)
+		err(errno, "%s", path);
+	return fd;
+}
+
+static __u16 get_command(int config)
+{
+	__u16 command;
+
+	if (pread(config, &command, sizeof(command), PCI_COMMAND) != sizeof(command))
+		err(errno, "command");
+	return command;
+}
+
+static void set_command(int config, __u16 command)
+{
+	if (pwrite(config, &command, sizeof(command), PCI_COMMAND) != sizeof(command))
+		err(errno, "command");
+}
+
+/* At random, less than LIMIT */
+static unsigned int below(unsigned int limit)
+{
+	return limit * drand48();
+}
+
+static __u64 now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
+}
+
+/* Keep the CPU for so long, from whoever would copy on it. */
+static void spin_us(unsigned int us)
+{
+	__u64 end = now_us() + us;
+
+	while (now_us() < end)
+		continue;
+}
+
+static void switch_decoders(const char *function, long times, bool pulse)
+{
+	const struct sched_param priority = { .sched_priority = 1 };
+	char path[256];
+	__u16 on;
+	int config;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", function);
+	config = open_or_die(path, O_RDWR);
+	on = get_command(config) | PCI_COMMAND_MEMORY;
+	if (sched_setscheduler(0, SCHED_FIFO, &priority) < 0)
+		err(errno, "no priority");
+	srand48(1);
+	while (times-- > 0) {
+		usleep(pulse ? 3000 + below(20000) : 30000);
+		set_command(config, on & ~PCI_COMMAND_MEMORY);
+		if (!pulse) {
+			usleep(below(600));
+			spin_us(6000 + below(24000));
+		}
+		set_command(config, on);
+	}
+}
+
+/* All of it is this word, over and over again. */
+static __u64 *content(__u64 word)
+{
+	__u64 *data = aligned_alloc(BLOCK, LENGTH);
+
+	if (!data)
+		err(errno, "aligned_alloc");
+	for (size_t i = 0; i < LENGTH / sizeof(word); i++)
+		data[i] = word;
+	return data;
+}
+
+static bool put(int disk, int turn, const void *data)
+{
+	__u64 range[2] = { 0, LENGTH };
+
+	if (turn == DISCARD)
+		return !ioctl(disk, BLKDISCARD, range);
+	return pwrite(disk, data, LENGTH, 0) == LENGTH;
+}
+
+/* What was there before the read is not to be taken for what was read. */
+static bool get(int disk, char *data)
+{
+	for (size_t at = 0; at < LENGTH; at += STEP)
+		memset(data + at, 0xa5, BLOCK);
+	return pread(disk, data, LENGTH, 0) == LENGTH;
+}
+
+static bool is_right(const char *data, const void *wanted)
+{
+	for (size_t at = 0; at < LENGTH; at += STEP)
+		if (memcmp(data + at, wanted, BLOCK))
+			return false;
+	return true;
+}
+
+/* Returns how many copies are wrong. */
+static unsigned int copy_until_end_of(pid_t pid, int disk)
+{
+	__u64 *contents[TURNS] = { content(1), content(2), content(0) };
+	char *data = (char *)content(0);
+	unsigned int copies = 0, failed = 0, wrong = 0;
+	int status;
+
+	for (int turn = 0; !waitpid(pid, &status, WNOHANG); turn = (turn + 1) % TURNS) {
+		if (!put(disk, turn, contents[turn]) || !get(disk, data)) {
+			failed++;
+			continue;
+		}
+		copies++;
+		if (!is_right(data, contents[turn]))
+			wrong++;
+	}
+	if (status)
+		errx(255, "the switching failed");
+	printf("copies=%u failed=%u wrong=%u\n", copies, failed, wrong);
+	return wrong;
+}
+
+int main(int argc, char **argv)
+{
+	bool pulse = argc == 5 && !strcmp(argv[4], "pulse");
+	unsigned int wrong;
+	pid_t pid;
+	int disk;
+
+	if (argc != 4 && !pulse) {
+		fprintf(stderr, "usage: %s DISK FUNCTION TIMES [pulse]\n", argv[0]);
+		exit(255);
+	}
+	disk = open_or_die(argv[1], O_RDWR | O_DIRECT);
+	pid = fork();
+	if (pid < 0)
+		err(errno, "fork");
+	if (!pid) {
+		switch_decoders(argv[2], atol(argv[3]), pulse);
+		exit(0);
+	}
+	wrong = copy_until_end_of(pid, disk);
+	if (wrong)
+		errx(255, "%u copies are wrong", wrong);
+	return 0;
+}
