@@ -5,7 +5,7 @@
  */
 #include <linux/part_stat.h>
 
-#include "nvme_cmb.h"
+#include "disk.h"
 
 /* The block layer counts the flushes of requests, and has no call for those of bios. */
 static blk_status_t nvme_cmb_bio_preflush(struct nvme_cmb_disk *disk)

@@ -5,7 +5,7 @@
 #include <linux/io-64-nonatomic-hi-lo.h>
 #include <linux/nvme.h>
 
-#include "nvme_cmb.h"
+#include "memory.h"
 
 /* CAP.CMBS announces a CMB since NVMe 1.4; before, CMBSZ shows one outright. */
 static bool nvme_cmb_cmb_present(const struct nvme_cmb_ctrl *ctrl)

@@ -6,7 +6,7 @@
 #include <linux/iopoll.h>
 #include <linux/nvme.h>
 
-#include "nvme_cmb.h"
+#include "ctrl.h"
 
 /*
  * A read that nobody answers is all-ones on a PCI bus, and all-zeros in QEMU. VS is

@@ -6,7 +6,7 @@
 #include <linux/module.h>
 #include <linux/sizes.h>
 
-#include "nvme_cmb.h"
+#include "disk.h"
 
 /* A longer request gains nothing, and must finish before a freeze can. */
 #define NVME_CMB_MAX_SECTORS	(SZ_1M >> SECTOR_SHIFT)

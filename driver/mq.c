@@ -6,7 +6,7 @@
 #include <linux/sched/clock.h>
 #include <linux/workqueue.h>
 
-#include "nvme_cmb.h"
+#include "disk.h"
 
 #define NVME_CMB_QUEUE_DEPTH	64
 

@@ -1,11 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The PCI driver: binding to a controller, and letting it go.
+ *
+ * Calls go down this list only:
+ *
+ *	pci.c		binds to the device; resets, errors, sleep
+ *	region.c	the memories of a controller, all at once
+ *	pmem_dev.c	a PMR in other hands (pmem.c: nvme_cmb_pmem)
+ *	disk.c		the gendisk
+ *	mq.c, bio.c	its requests (CMB), its bios (PMR)
+ *	transfer.c	the bytes of a request, and proof that they were moved
+ *	debugfs.c	what requests cost, and faults that tests ask for
+ *	copy.c		bytes, to and from the window
+ *	window.c	a controller's memory, enabled and mapped
+ *	cmb.c, pmr.c	what is particular to either
+ *	ctrl.c		the controller: alive? disabled?
+ *	regs.c		what the registers' values mean
  */
 #include <linux/module.h>
 #include <linux/suspend.h>
 
-#include "nvme_cmb.h"
+#include "region.h"
 
 /**
  * struct nvme_cmb_dev - all there is of one controller, in drvdata
@@ -22,80 +37,6 @@ struct nvme_cmb_dev {
 	struct delayed_work give_up;
 	struct delayed_work replace;
 };
-
-static struct nvme_cmb_options nvme_cmb_options = {
-	.block_size = 512,
-};
-
-static int nvme_cmb_set_block_size(const char *val,
-				   const struct kernel_param *kp)
-{
-	unsigned int size;
-	int ret = kstrtouint(val, 0, &size);
-
-	if (ret)
-		return ret;
-	if (size != 512 && size != 4096)
-		return -EINVAL;
-	*(unsigned int *)kp->arg = size;
-	return 0;
-}
-
-static const struct kernel_param_ops nvme_cmb_block_size_ops = {
-	.set = nvme_cmb_set_block_size,
-	.get = param_get_uint,
-};
-
-module_param_cb(block_size, &nvme_cmb_block_size_ops,
-		&nvme_cmb_options.block_size, 0444);
-MODULE_PARM_DESC(block_size,
-		 "logical block size in bytes: 512 or 4096 (default 512)");
-
-static int nvme_cmb_set_copy(const char *val, const struct kernel_param *kp)
-{
-	const struct nvme_cmb_routine *routine = NULL;
-
-	if (!sysfs_streq(val, "auto")) {
-		routine = nvme_cmb_copy_find(val);
-		if (!routine)
-			return -EINVAL;
-	}
-	nvme_cmb_options.routine = routine;
-	return 0;
-}
-
-static int nvme_cmb_get_copy(char *buffer, const struct kernel_param *kp)
-{
-	const struct nvme_cmb_routine *routine = nvme_cmb_options.routine;
-
-	return sysfs_emit(buffer, "%s\n", routine ? routine->name : "auto");
-}
-
-static const struct kernel_param_ops nvme_cmb_copy_ops = {
-	.set = nvme_cmb_set_copy,
-	.get = nvme_cmb_get_copy,
-};
-
-module_param_cb(copy, &nvme_cmb_copy_ops, NULL, 0444);
-MODULE_PARM_DESC(copy,
-		 "copy routine: loop, unrolled, movsq (x86-64 only), memcpy_io, memcpy (PMR only), or auto, which measures them (default auto)");
-
-static int nvme_cmb_set_pmem(const char *val, const struct kernel_param *kp)
-{
-	if (!NVME_CMB_LENDS)
-		return -EOPNOTSUPP;
-	return param_set_bool(val, kp);
-}
-
-static const struct kernel_param_ops nvme_cmb_pmem_ops = {
-	.flags	= KERNEL_PARAM_OPS_FL_NOARG,
-	.set	= nvme_cmb_set_pmem,
-	.get	= param_get_bool,
-};
-
-module_param_cb(pmem, &nvme_cmb_pmem_ops, &nvme_cmb_options.pmem, 0444);
-MODULE_PARM_DESC(pmem,
-		 "give the PMR to libnvdimm, for /dev/pmem with DAX, instead of making a disk of it (default no)");
 
 static void nvme_cmb_give_up(struct work_struct *work)
 {

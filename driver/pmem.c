@@ -8,7 +8,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
-#include "lend.h"
+#include "pmem.h"
 
 struct nvme_cmb_pmem {
 	struct nvdimm_bus_descriptor desc;

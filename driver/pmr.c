@@ -6,7 +6,7 @@
 #include <linux/iopoll.h>
 #include <linux/nvme.h>
 
-#include "nvme_cmb.h"
+#include "memory.h"
 
 static bool nvme_cmb_pmr_present(const struct nvme_cmb_ctrl *ctrl)
 {

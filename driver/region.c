@@ -2,7 +2,7 @@
 /*
  * The memories of one controller, and what is done to all of them at once.
  */
-#include "nvme_cmb.h"
+#include "region.h"
 
 static const struct nvme_cmb_kind *const nvme_cmb_kinds[NVME_CMB_KINDS] = {
 	&nvme_cmb_kind_cmb,

@@ -12,7 +12,7 @@
  */
 #include <linux/highmem.h>
 
-#include "nvme_cmb.h"
+#include "disk.h"
 
 /**
  * nvme_cmb_disk_die - there is nothing left to wait for

@@ -4,7 +4,7 @@
  */
 #include <linux/io.h>
 
-#include "nvme_cmb.h"
+#include "memory.h"
 
 /*
  * Write combining is what both an emulator's RAM and a real device behind a

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every routine of copy.c at every alignment and many lengths, in memory that
+ * Every routine of copy.c, and the choice of measure.c, at every alignment and many lengths, in memory that
  * plays the window, with guard bytes around all that is copied.
  */
 #include <kunit/test.h>
@@ -8,6 +8,7 @@
 #include <linux/random.h>
 
 #include "../copy.c"
+#include "../measure.c"
 
 /* Every length below the first, then those around larger powers of two */
 #define NVME_CMB_SHORT		320

@@ -7,8 +7,8 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
-#include "lend.h"
-#include "nvme_cmb.h"
+#include "memory.h"
+#include "pmem.h"
 
 static void nvme_cmb_loan_free(struct device *dev)
 {

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which routine is the cheapest for a window, and how long one copy may be.
+ */
+#include <linux/io.h>
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "memory.h"
+
+#define NVME_CMB_MEASURE_LEN	(512 * NVME_CMB_ACCESS)
+#define NVME_CMB_MEASURE_ROUNDS	8
+#define NVME_CMB_STRETCH_NS	NSEC_PER_MSEC
+
+/*
+ * The least of some rounds is the cost itself; the others hold what else the
+ * machine was doing meanwhile.
+ */
+static unsigned int nvme_cmb_measure(const struct nvme_cmb_window *win,
+				     const struct nvme_cmb_routine *routine,
+				     bool write, void *buf, size_t len)
+{
+	u64 best_ns = U64_MAX;
+	int round;
+
+	for (round = 0; round < NVME_CMB_MEASURE_ROUNDS; round++) {
+		u64 start_ns = ktime_get_ns();
+
+		if (write)
+			routine->write(win->base, buf, len);
+		else
+			routine->read(buf, win->base, len);
+		best_ns = min(best_ns, ktime_get_ns() - start_ns);
+		cond_resched();
+	}
+	return div_u64(best_ns * 1000, len / routine->width);
+}
+
+/*
+ * What the stretch holds, and no invention: the controller answered before and
+ * after, and there was no time between for a silence worth the name.
+ */
+static int nvme_cmb_snapshot(const struct nvme_cmb_window *win, void *buf,
+			     size_t len)
+{
+	bool locked, alive;
+	u64 start_ns;
+	int i;
+
+	for (i = 0; i < NVME_CMB_TRIES; i++) {
+		start_ns = ktime_get_ns();
+		locked = nvme_cmb_ctrl_lock_cfg(win->ctrl);
+		alive = nvme_cmb_ctrl_alive(win->ctrl);
+		nvme_cmb_copy_from(win, buf, 0, len);
+		alive = alive && nvme_cmb_ctrl_alive(win->ctrl);
+		nvme_cmb_ctrl_unlock_cfg(win->ctrl, locked);
+		if (!alive)
+			return -EIO;
+		if (nvme_cmb_is_fresh(start_ns, ktime_get_ns()))
+			return 0;
+		cond_resched();
+	}
+	return -ETIMEDOUT;
+}
+
+static bool nvme_cmb_fits(const struct nvme_cmb_window *win,
+			  const struct nvme_cmb_routine *routine,
+			  const struct nvme_cmb_routine *only)
+{
+	if (routine->memory && !win->kind->memory)
+		return false;
+	if (only && only->memory && !win->kind->memory)
+		only = NULL;
+	return !only || routine == only;
+}
+
+static const struct nvme_cmb_routine *
+nvme_cmb_cheapest(const struct nvme_cmb_window *win,
+		  const struct nvme_cmb_routine *only, bool write, void *buf,
+		  size_t len, unsigned int *best_ps)
+{
+	const struct nvme_cmb_routine *routine, *best = NULL;
+	unsigned int ps;
+	unsigned int i;
+
+	for (i = 0; i < nvme_cmb_nr_routines; i++) {
+		routine = &nvme_cmb_routines[i];
+		if (!nvme_cmb_fits(win, routine, only))
+			continue;
+		ps = nvme_cmb_measure(win, routine, write, buf, len);
+		if (!best || ps * best->width < *best_ps * routine->width) {
+			best = routine;
+			*best_ps = ps;
+		}
+	}
+	return best;
+}
+
+/**
+ * nvme_cmb_copy_choose - find the cheapest routine, and what it costs
+ * @win: a mapped window; its copying fields are set
+ * @only: the routine to take, NULL to let the measurement decide, which it also
+ *	does if that routine is not for this window
+ *
+ * Which is best depends on the machine, and for an emulator on its version: of
+ * two QEMUs each had the other's worst. What is written while measuring is what
+ * was there, and nothing is written to a window that is read-only.
+ *
+ * Context: may sleep. Nobody else may use the window.
+ * Return: 0, -ENOMEM, -EIO if the controller stopped answering, or -ETIMEDOUT if it is
+ * too slow for its answers to tell anything.
+ */
+int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
+			 const struct nvme_cmb_routine *only)
+{
+	size_t len = NVME_CMB_MEASURE_LEN;
+	unsigned int worst_ns;
+	u64 start_ns;
+	void *buf;
+	int ret;
+
+	buf = kmalloc(len, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+
+	/*
+	 * The clock's own cost must not show, nor may the CPU be held for long:
+	 * an access takes anything from 30 ns under TCG to 15 us under KVM in a
+	 * guest of KVM. The first may have to wait for a page of the emulator's.
+	 */
+	__raw_readq(win->base);
+	start_ns = ktime_get_ns();
+	__raw_readq(win->base);
+	if (ktime_get_ns() - start_ns > NSEC_PER_USEC)
+		len /= 8;
+
+	win->read = nvme_cmb_cheapest(win, only, false, buf, len,
+				      &win->read_ps);
+	ret = nvme_cmb_snapshot(win, buf, len);
+	if (ret)
+		goto out_free_buf;
+	/* A write is what a memory that has to be rescued may not survive. */
+	if (win->read_only)
+		win->write = win->read;
+	else
+		win->write = nvme_cmb_cheapest(win, only, true, buf, len,
+					       &win->write_ps);
+	if (!nvme_cmb_ctrl_alive(win->ctrl))
+		ret = -EIO;
+
+	worst_ns = max(win->read_ps, win->write_ps) / 1000 + 1;
+	/* With an access half as wide it takes twice as long, which will do. */
+	win->stretch = max(NVME_CMB_STRETCH_NS / worst_ns, 1L) * NVME_CMB_ACCESS;
+out_free_buf:
+	kfree(buf);
+	return ret;
+}

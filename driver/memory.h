@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A controller's memory, CMB or PMR: the window, and the bytes in it.
+ */
+#ifndef NVME_CMB_MEMORY_H
+#define NVME_CMB_MEMORY_H
+
+#include "ctrl.h"
+#include "regs.h"
+
+struct nvme_cmb_window;
+
+/**
+ * struct nvme_cmb_kind - a kind of memory that controllers have
+ * @name: in the names of its disks, and in the log
+ * @memory: the CPU reaches it without a trap
+ * @present: does the controller have it? Looks and changes nothing
+ * @open: enable it, and find out where it lies; 0, or -ENODEV and a line in the log
+ *	if it makes no usable window
+ * @enable: enable it again, if it holds what it held; 0, -ENODATA if a reset of the
+ *	controller has cleared it, or another errno
+ * @disable: leave it as it was found
+ * @same: do its registers read as they did?
+ * @accessible: is it ready to be read and written, and as sound as it was? NULL for what
+ *	always is
+ * @flush: make what was written persist; 0 or -EIO. NULL for what does not persist
+ *
+ * All may be called where one may sleep, @same, @accessible and @flush also where one
+ * may not.
+ */
+struct nvme_cmb_kind {
+	const char *name;
+	bool memory;
+	bool (*present)(const struct nvme_cmb_ctrl *ctrl);
+	int (*open)(struct nvme_cmb_window *win);
+	int (*enable)(const struct nvme_cmb_window *win);
+	void (*disable)(const struct nvme_cmb_window *win);
+	bool (*same)(const struct nvme_cmb_window *win);
+	bool (*accessible)(const struct nvme_cmb_window *win);
+	int (*flush)(const struct nvme_cmb_window *win);
+};
+
+extern const struct nvme_cmb_kind nvme_cmb_kind_cmb;
+extern const struct nvme_cmb_kind nvme_cmb_kind_pmr;
+
+/**
+ * struct nvme_cmb_window - a controller's memory as the CPU sees it
+ * @ctrl: the controller that owns it
+ * @kind: CMB or PMR
+ * @cmbloc: CMBLOC, as read when it was opened; see nvme_cmb_window_same()
+ * @cmbsz: CMBSZ, likewise
+ * @pmrcap: PMRCAP, likewise
+ * @pmr_health: PMRSTS.HSTS in its place, likewise; see nvme_cmb_window_intact()
+ * @found_enabled: a PMR that was enabled before, and is to be left so
+ * @read_only: nothing that is written would stay
+ * @write_cache: what is written needs a flush to persist
+ * @geo: where it lies
+ * @bar: mapping of BAR @geo.bir
+ * @base: its first byte in that mapping; NULL, as are @bar and both routines, if it is
+ *	lent
+ * @read: the routine that copies out of it
+ * @write: the routine that copies into it
+ * @read_ps: measured cost of a read access by @read, in picoseconds
+ * @write_ps: the same of a write access by @write; 0 if the window is read-only
+ * @stretch: bytes to move between two sights of the controller, and two
+ *	scheduling points
+ */
+struct nvme_cmb_window {
+	struct nvme_cmb_ctrl *ctrl;
+	const struct nvme_cmb_kind *kind;
+	u32 cmbloc;
+	u32 cmbsz;
+	u32 pmrcap;
+	u32 pmr_health;
+	bool found_enabled;
+	bool read_only;
+	bool write_cache;
+	struct nvme_cmb_geometry geo;
+	void __iomem *bar;
+	void __iomem *base;
+	const struct nvme_cmb_routine *read;
+	const struct nvme_cmb_routine *write;
+	unsigned int read_ps;
+	unsigned int write_ps;
+	unsigned int stretch;
+};
+
+int nvme_cmb_window_open(struct nvme_cmb_window *win,
+			 struct nvme_cmb_ctrl *ctrl,
+			 const struct nvme_cmb_kind *kind);
+void nvme_cmb_window_close(struct nvme_cmb_window *win);
+int nvme_cmb_window_map(struct nvme_cmb_window *win);
+void nvme_cmb_window_unmap(struct nvme_cmb_window *win);
+int nvme_cmb_window_flush(const struct nvme_cmb_window *win);
+int nvme_cmb_window_restore(const struct nvme_cmb_window *win);
+bool nvme_cmb_window_same(const struct nvme_cmb_window *win);
+bool nvme_cmb_window_intact(const struct nvme_cmb_window *win);
+
+#ifndef CONFIG_64BIT
+#error "nvme_cmb is for 64-bit kernels"
+#endif
+
+/* The widest access the CPU has; a trapped one costs the same at any width. */
+#define NVME_CMB_ACCESS		sizeof(u64)
+
+/**
+ * struct nvme_cmb_routine - one way of moving bytes
+ * @name: what users call it
+ * @width: bytes that @read and @write move in one access
+ * @memory: for memory only: how wide its accesses are is nobody's promise
+ * @read: out of the window
+ * @write: into the window
+ * @zero: zeros into the window
+ *
+ * The window's side of each is aligned to NVME_CMB_ACCESS, and the length is a
+ * multiple of it; the other side is at any alignment.
+ */
+struct nvme_cmb_routine {
+	const char *name;
+	unsigned int width;
+	bool memory;
+	void (*read)(void *to, const void __iomem *from, size_t len);
+	void (*write)(void __iomem *to, const void *from, size_t len);
+	void (*zero)(void __iomem *to, size_t len);
+};
+
+extern const struct nvme_cmb_routine nvme_cmb_routines[];
+extern const unsigned int nvme_cmb_nr_routines;
+
+const struct nvme_cmb_routine *nvme_cmb_copy_find(const char *name);
+int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
+			 const struct nvme_cmb_routine *only);
+size_t nvme_cmb_copy_from(const struct nvme_cmb_window *win, void *to, u64 pos,
+			  size_t len);
+size_t nvme_cmb_copy_to(const struct nvme_cmb_window *win, u64 pos,
+			const void *from, size_t len);
+size_t nvme_cmb_copy_zero(const struct nvme_cmb_window *win, u64 pos,
+			  size_t len);
+
+#endif
