@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Bios, each served where it was submitted. For memory: the copy of 4 KiB takes about
- * a microsecond, and a request with its tag would take three more.
+ * Bios, for a PMR, served by the task that submits them. The copy of 4 KiB takes about a
+ * microsecond. A request with its tag would take three more.
  */
 #include <linux/part_stat.h>
 
@@ -46,7 +46,7 @@ static blk_status_t nvme_cmb_bio_serve(struct nvme_cmb_disk *disk,
 {
 	blk_status_t status = BLK_STS_OK;
 
-	if (nvme_cmb_fault_strikes(&disk->fault, bio->bi_iter.bi_size))
+	if (nvme_cmb_should_fail(&disk->fault, bio->bi_iter.bi_size))
 		return BLK_STS_IOERR;
 	if (bio->bi_opf & REQ_PREFLUSH)
 		status = nvme_cmb_bio_preflush(disk);
@@ -81,7 +81,7 @@ static blk_status_t nvme_cmb_bio_serve(struct nvme_cmb_disk *disk,
 void nvme_cmb_submit_bio(struct bio *bio)
 {
 	struct nvme_cmb_disk *disk = bio->bi_bdev->bd_disk->private_data;
-	/* One that only flushes reads and writes nothing. */
+	/* A bio that only flushes has no bytes to account for. */
 	bool stat = bio->bi_iter.bi_size &&
 		    blk_queue_io_stat(disk->gd->queue);
 	u64 start_ns = nvme_cmb_account_begin();
@@ -89,7 +89,7 @@ void nvme_cmb_submit_bio(struct bio *bio)
 	blk_status_t status;
 	u64 accesses = 0;
 
-	/* Nobody has held the bio against the limits: a discard may be of the whole disk. */
+	/* The block layer does not split bios for ->submit_bio: a discard may be of any size. */
 	bio = bio_split_to_limits(bio);
 	if (!bio)
 		return;
@@ -97,7 +97,7 @@ void nvme_cmb_submit_bio(struct bio *bio)
 	if (stat)
 		start = bio_start_io_acct(bio);
 	status = nvme_cmb_bio_serve(disk, bio, &accesses);
-	/* A bio that was split has the error of a piece that ended before this one. */
+	/* If the bio was split, it may already hold the error of an earlier piece. */
 	if (status)
 		bio->bi_status = status;
 	if (stat)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The Controller Memory Buffer: a window of which an emulator traps every access.
+ * The Controller Memory Buffer. An emulator traps every access to it.
  */
 #include <linux/io-64-nonatomic-hi-lo.h>
 #include <linux/nvme.h>
 
 #include "memory.h"
 
-/* CAP.CMBS announces a CMB since NVMe 1.4; before, CMBSZ shows one outright. */
+/* CAP.CMBS tells of a CMB since NVMe 1.4. Before, CMBSZ could be read at any time. */
 static bool nvme_cmb_cmb_present(const struct nvme_cmb_ctrl *ctrl)
 {
 	return NVME_CAP_CMBS(ctrl->cap) ||
@@ -15,9 +15,9 @@ static bool nvme_cmb_cmb_present(const struct nvme_cmb_ctrl *ctrl)
 }
 
 /*
- * CMBMSC outlives a reset by CC.EN, and in QEMU every reset, so what stands in it may be
- * from another age. QEMU acts on the write to the low half: the high half has to be
- * there by then.
+ * A reset by CC.EN does not clear CMBMSC, and in QEMU no reset does: what is in it may be of
+ * an earlier owner. QEMU acts on the write to the low half. So the high half is written
+ * first.
  */
 static void nvme_cmb_write_cmbmsc(const struct nvme_cmb_ctrl *ctrl, u64 cmbmsc)
 {
@@ -64,10 +64,10 @@ static int nvme_cmb_cmb_open(struct nvme_cmb_window *win)
 }
 
 /*
- * Where CMBMSC.CRE is clear CMBLOC and CMBSZ read as 0 (1.4, 3.1.12): so does another
- * device in this one's place, or this one when it was without power.
+ * CMBLOC and CMBSZ read as 0 if CMBMSC.CRE is clear (1.4, 3.1.12). It is clear in another
+ * device in this one's place, and in this one after a loss of power.
  */
-static bool nvme_cmb_cmb_same(const struct nvme_cmb_window *win)
+static bool nvme_cmb_cmb_regs_match(const struct nvme_cmb_window *win)
 {
 	void __iomem *regs = win->ctrl->regs;
 
@@ -75,17 +75,17 @@ static bool nvme_cmb_cmb_same(const struct nvme_cmb_window *win)
 	       readl(regs + NVME_REG_CMBSZ) == win->cmbsz;
 }
 
-/* What has cleared CMBMSC.CRE may have taken what was in the memory, too. */
-static int nvme_cmb_cmb_enable_again(const struct nvme_cmb_window *win)
+/* A reset that has cleared CMBMSC.CRE may have cleared the memory, too. */
+static int nvme_cmb_cmb_revalidate(const struct nvme_cmb_window *win)
 {
-	return nvme_cmb_cmb_same(win) ? 0 : -ENODATA;
+	return nvme_cmb_cmb_regs_match(win) ? 0 : -ENODATA;
 }
 
 const struct nvme_cmb_kind nvme_cmb_kind_cmb = {
 	.name		= "cmb",
 	.present	= nvme_cmb_cmb_present,
 	.open		= nvme_cmb_cmb_open,
-	.enable		= nvme_cmb_cmb_enable_again,
+	.revalidate	= nvme_cmb_cmb_revalidate,
 	.disable	= nvme_cmb_cmb_disable,
-	.same		= nvme_cmb_cmb_same,
+	.regs_match	= nvme_cmb_cmb_regs_match,
 };

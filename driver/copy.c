@@ -9,7 +9,7 @@
  * is memory to the CPU, where the same routines compete with memcpy().
  *
  * The __raw accessors are right here: bytes have no endianness, and one
- * nvme_cmb_ctrl_alive() after each stretch orders the whole.
+ * nvme_cmb_ctrl_alive() after each chunk orders the whole.
  */
 #include <linux/io.h>
 #include <linux/string.h>
@@ -43,22 +43,22 @@ static void nvme_cmb_loop_zero(void __iomem *to, size_t len)
 }
 
 /*
- * To a binary translator the end of a turn is as dear as two accesses that are not
- * trapped, so a PMR does with an eighth of the turns.
+ * In a binary translator the jump at the end of a loop costs as much as two accesses that
+ * are not trapped. For a PMR that is a lot, so this loop jumps an eighth as often.
  */
-#define NVME_CMB_TURN	(8 * NVME_CMB_ACCESS)
+#define NVME_CMB_UNROLL_LEN	(8 * NVME_CMB_ACCESS)
 
 static void nvme_cmb_unrolled_read(void *to, const void __iomem *from,
 				   size_t len)
 {
 	size_t i;
 
-	for (; len >= NVME_CMB_TURN; len -= NVME_CMB_TURN) {
+	for (; len >= NVME_CMB_UNROLL_LEN; len -= NVME_CMB_UNROLL_LEN) {
 #pragma GCC unroll 8
-		for (i = 0; i < NVME_CMB_TURN; i += NVME_CMB_ACCESS)
+		for (i = 0; i < NVME_CMB_UNROLL_LEN; i += NVME_CMB_ACCESS)
 			put_unaligned(__raw_readq(from + i), (u64 *)(to + i));
-		to += NVME_CMB_TURN;
-		from += NVME_CMB_TURN;
+		to += NVME_CMB_UNROLL_LEN;
+		from += NVME_CMB_UNROLL_LEN;
 	}
 	nvme_cmb_loop_read(to, from, len);
 }
@@ -68,22 +68,22 @@ static void nvme_cmb_unrolled_write(void __iomem *to, const void *from,
 {
 	size_t i;
 
-	for (; len >= NVME_CMB_TURN; len -= NVME_CMB_TURN) {
+	for (; len >= NVME_CMB_UNROLL_LEN; len -= NVME_CMB_UNROLL_LEN) {
 #pragma GCC unroll 8
-		for (i = 0; i < NVME_CMB_TURN; i += NVME_CMB_ACCESS)
+		for (i = 0; i < NVME_CMB_UNROLL_LEN; i += NVME_CMB_ACCESS)
 			__raw_writeq(get_unaligned((const u64 *)(from + i)),
 				     to + i);
-		to += NVME_CMB_TURN;
-		from += NVME_CMB_TURN;
+		to += NVME_CMB_UNROLL_LEN;
+		from += NVME_CMB_UNROLL_LEN;
 	}
 	nvme_cmb_loop_write(to, from, len);
 }
 
 #ifdef CONFIG_X86_64
 /*
- * A string instruction is a block of its own to a binary translator. Newer
- * QEMUs translate again what accesses a device from the middle of a block,
- * which makes each turn of a plain loop three times as dear.
+ * A binary translator makes a block of its own of a string instruction. Newer QEMUs
+ * translate a block again if an access to a device is in the middle of it, which makes a
+ * plain loop three times as dear.
  */
 static void nvme_cmb_movsq_read(void *to, const void __iomem *from, size_t len)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The controller: is it there, and is it quiet?
+ * The controller: references to it, its state, its registers.
  */
 #include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/iopoll.h>
@@ -9,8 +9,8 @@
 #include "ctrl.h"
 
 /*
- * A read that nobody answers is all-ones on a PCI bus, and all-zeros in QEMU. VS is
- * neither in any controller: it begins at 1.0.
+ * A read that nobody answers returns all-ones on a PCI bus, and all-zeros in QEMU. VS is
+ * neither in any controller: the lowest version is 1.0.
  */
 static bool nvme_cmb_is_vs(u32 vs)
 {
@@ -74,7 +74,7 @@ int nvme_cmb_ctrl_map(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev)
  */
 void nvme_cmb_ctrl_unmap(struct nvme_cmb_ctrl *ctrl)
 {
-	/* The last copy may be too short a time ago. */
+	/* The timer may still hold the lock since the last copy. */
 	if (timer_delete_sync(&ctrl->cfg.timer))
 		nvme_cmb_ctrl_cfg_expired(&ctrl->cfg.timer);
 	iounmap(ctrl->regs);
@@ -107,13 +107,13 @@ bool nvme_cmb_ctrl_answers(const struct nvme_cmb_ctrl *ctrl)
 }
 
 /**
- * nvme_cmb_ctrl_same - is it the controller that was probed?
+ * nvme_cmb_ctrl_regs_match - is it the controller that was probed?
  * @ctrl: the controller
  *
  * Context: any.
  * Return: true if CAP and VS read as they did.
  */
-bool nvme_cmb_ctrl_same(const struct nvme_cmb_ctrl *ctrl)
+bool nvme_cmb_ctrl_regs_match(const struct nvme_cmb_ctrl *ctrl)
 {
 	return lo_hi_readq(ctrl->regs + NVME_REG_CAP) == ctrl->cap &&
 	       nvme_cmb_ctrl_alive(ctrl);
@@ -123,16 +123,16 @@ bool nvme_cmb_ctrl_same(const struct nvme_cmb_ctrl *ctrl)
  * nvme_cmb_ctrl_alive - does the controller still answer?
  * @ctrl: the controller
  *
- * One read serves twice: PCI lets no read pass a posted write, so all that
- * was written to its memory before has landed when it returns; and only a
- * controller that decodes its BARs answers with the VS seen at probe.
+ * This read proves two things. A read on PCI does not pass a posted write: what was written
+ * before has arrived when the read returns. And only a controller that decodes its BARs
+ * answers with the VS of probe.
  *
  * Context: any.
  * Return: true if it does.
  */
 bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl)
 {
-	/* The CPU, too, has stores to send on, and loads to complete, first. */
+	/* First the CPU completes its own loads and stores. */
 	mb();
 	return readl(ctrl->regs + NVME_REG_VS) == ctrl->vs;
 }
@@ -141,9 +141,9 @@ bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl)
  * nvme_cmb_ctrl_present - is there still a device at all?
  * @ctrl: the controller, which does not answer
  *
- * A device whose memory does not answer may be in a reset, or have its decoders
- * switched off; one whose configuration space does not is unplugged, without power, or
- * behind a port that contains an error, and may come back.
+ * A device whose memory does not answer may be in a reset, or have its decoders switched
+ * off. A device whose configuration space does not answer is unplugged, without power, or
+ * behind a port that contains an error. It may come back.
  *
  * Context: any.
  * Return: true if its configuration space answers.
@@ -157,8 +157,8 @@ bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl)
  * nvme_cmb_ctrl_disconnected - has the device left for good?
  * @ctrl: the controller
  *
- * Linux notes that of a device that was pulled out, and of one that no recovery has
- * helped; and whatever answers, it never takes it back.
+ * Linux marks a device that was pulled out, and one that could not be recovered. It never
+ * removes that mark, whatever answers.
  *
  * Context: any.
  * Return: true if it has. It is not present then, either.
@@ -171,7 +171,7 @@ bool nvme_cmb_ctrl_disconnected(const struct nvme_cmb_ctrl *ctrl)
 }
 
 /**
- * nvme_cmb_ctrl_disable - take the controller out of its last owner's hands
+ * nvme_cmb_ctrl_disable - disable the controller
  * @ctrl: the controller
  *
  * Firmware and other drivers leave controllers enabled. Clear CC.EN and wait
@@ -208,10 +208,10 @@ int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl)
  * nvme_cmb_ctrl_shutdown - tell the controller that its power may go
  * @ctrl: the controller, disabled
  *
- * A drive that was not told counts an unsafe shutdown. The queues that would have to be
- * deleted first (1.4, 7.6.2) went with CC.EN. To clear that afterwards would be a reset,
- * and the end of the shutdown. How long the controller takes is in data that only an
- * enabled one gives; it gets the second that is for those which do not say.
+ * A drive that was not told counts an unsafe shutdown. The queues would have to be deleted
+ * first (1.4, 7.6.2), and are gone since CC.EN was cleared. To clear CC.EN after this would
+ * be a reset, and would end the shutdown. Only an enabled controller tells how long its
+ * shutdown takes. The driver waits a second, as for controllers that do not tell.
  *
  * Context: may sleep, for a second at most.
  */
@@ -230,16 +230,16 @@ void nvme_cmb_ctrl_shutdown(const struct nvme_cmb_ctrl *ctrl)
 }
 
 /*
- * How long user space may be kept from configuration space, and how long it gets then: who
- * waits there has to be woken, and that on another CPU.
+ * How long user space may be kept from configuration space, and how long it gets then. That
+ * is long enough to wake up a task that waits there, on another CPU.
  */
 #define NVME_CMB_CFG_HOLD_MS	10
 #define NVME_CMB_CFG_PAUSE_NS	(50 * NSEC_PER_USEC)
 
-/* How long a copy waits for that, and for others' copies before. A flush may take longer. */
+/* How long a copy waits for user space's turn to end. A flush may take longer than that. */
 #define NVME_CMB_CFG_WAIT_NS	(2 * NSEC_PER_MSEC)
 
-/* Nobody has the lock, and user space had its time. */
+/* No copy has the lock, and user space had its turn. */
 static bool nvme_cmb_ctrl_cfg_is_free(struct nvme_cmb_ctrl *ctrl)
 {
 	return !atomic_read(&ctrl->cfg.holders) &&
@@ -247,7 +247,7 @@ static bool nvme_cmb_ctrl_cfg_is_free(struct nvme_cmb_ctrl *ctrl)
 	       NVME_CMB_CFG_PAUSE_NS;
 }
 
-/* It stays locked until the timer expires, for the copies that come meanwhile. */
+/* The lock is kept until the timer expires, for the copies that come until then. */
 static bool nvme_cmb_ctrl_take_cfg(struct nvme_cmb_ctrl *ctrl)
 {
 	u64 end_ns = ktime_get_ns() + NVME_CMB_CFG_WAIT_NS;
@@ -276,20 +276,21 @@ static bool nvme_cmb_ctrl_take_cfg(struct nvme_cmb_ctrl *ctrl)
  * nvme_cmb_ctrl_lock_cfg - keep user space from configuration space
  * @ctrl: the controller
  *
- * Whoever can write to configuration space can switch a device's memory off, and on again
- * at once: setpci can. In the middle of a copy nothing would show that. The PCI core has a
- * lock for that, which this one is for several copies at once, and for those of the next
- * NVME_CMB_CFG_HOLD_MS: to lock and to unlock it takes as long as to copy 4 KiB of a PMR.
- * It is a bit that user space's accesses wait for, so that the copy may not sleep, nor be
- * preempted, while it is set. The core's own accesses do not wait for it, nor does anything
- * elsewhere that silences a device: a bridge, a slot.
+ * A program that writes to configuration space, as setpci does, can switch the memory off
+ * and on again within microseconds. No check would notice that in the middle of a copy. The
+ * PCI core has a lock against such programs. This function shares it between copies at the
+ * same time, and keeps it for NVME_CMB_CFG_HOLD_MS, because locking and unlocking take as
+ * long as a copy of 4 KiB from a PMR. The lock is a bit that user space's accesses wait for.
+ * So the copy must not sleep or be preempted while the bit is set.
  *
- * It is not waited for: who resets the device has it, and waits for requests to end. But
- * this waits, for NVME_CMB_CFG_WAIT_NS at most, when user space was kept away for so long
- * that it has to have its turn.
+ * The lock does not keep the PCI core itself away, nor a bridge or a slot.
  *
- * Context: process; returns with preemption disabled, but on PREEMPT_RT, where whoever holds a
- * lock that others wait for may be preempted, and whoever wakes them up has to be.
+ * This function does not wait for a task that has the lock: it may reset the device, and
+ * wait for requests to end. It waits, for NVME_CMB_CFG_WAIT_NS at most, while user space has
+ * its turn.
+ *
+ * Context: process; returns with preemption disabled, but not on PREEMPT_RT; see
+ * nvme_cmb_preempt_disable().
  * Return: true if user space is kept away, false if it has its turn or someone else the lock.
  */
 bool nvme_cmb_ctrl_lock_cfg(struct nvme_cmb_ctrl *ctrl)

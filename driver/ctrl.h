@@ -43,7 +43,7 @@ int nvme_cmb_ctrl_map(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev);
 void nvme_cmb_ctrl_unmap(struct nvme_cmb_ctrl *ctrl);
 u64 nvme_cmb_ctrl_bar_len(const struct nvme_cmb_ctrl *ctrl, unsigned int bir);
 bool nvme_cmb_ctrl_answers(const struct nvme_cmb_ctrl *ctrl);
-bool nvme_cmb_ctrl_same(const struct nvme_cmb_ctrl *ctrl);
+bool nvme_cmb_ctrl_regs_match(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_disconnected(const struct nvme_cmb_ctrl *ctrl);
@@ -52,33 +52,31 @@ void nvme_cmb_ctrl_shutdown(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_lock_cfg(struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_ctrl_unlock_cfg(struct nvme_cmb_ctrl *ctrl, bool locked);
 
-#define NVME_CMB_SILENCE_NS	(5 * NSEC_PER_MSEC)
+#define NVME_CMB_MAX_CHECK_GAP_NS	(5 * NSEC_PER_MSEC)
 
-/* How often to copy what took longer than that, before it is an error */
+/* How many copies in a row may take longer than that, before it is an error */
 #define NVME_CMB_TRIES		1000
 
 /**
- * nvme_cmb_is_fresh - was it only now that the controller was seen alive?
- * @seen_ns: when it was, by ktime_get_ns()
- * @now_ns: now, likewise
+ * nvme_cmb_check_gap_ok - are two checks of the controller close enough to each other?
+ * @checked_ns: time of the first, by ktime_get_ns()
+ * @now_ns: time of the second, likewise
  *
- * A controller that answered before a copy and after it may have been silent in
- * between, if the copy was interrupted for long enough. Nothing in its registers
- * would show that; only the clock does. What is copied between two sights is good
- * if this holds from the one to the other. A silence of NVME_CMB_SILENCE_NS is never
- * missed. (jiffies would not do: in a guest they stand still while the CPU that
- * counts them is not running.)
+ * A controller that answers before a copy and after it may have been away in between, if
+ * the copy was interrupted for long enough. No register tells of that, but the clock does.
+ * An absence of NVME_CMB_MAX_CHECK_GAP_NS or more is never missed. (jiffies would not do: in a
+ * guest they stand still while the CPU that counts them does not run.)
  *
- * Return: true for less than NVME_CMB_SILENCE_NS.
+ * Return: true for less than NVME_CMB_MAX_CHECK_GAP_NS.
  */
-static inline bool nvme_cmb_is_fresh(u64 seen_ns, u64 now_ns)
+static inline bool nvme_cmb_check_gap_ok(u64 checked_ns, u64 now_ns)
 {
-	return now_ns - seen_ns < NVME_CMB_SILENCE_NS;
+	return now_ns - checked_ns < NVME_CMB_MAX_CHECK_GAP_NS;
 }
 
 /*
- * For what others wait for: it is not to be preempted. On PREEMPT_RT all that others wait for
- * may be, and waking them up has to be.
+ * For code that other tasks wait for: it must not be preempted. On PREEMPT_RT the owner of
+ * any lock may be preempted, and code that wakes up others has to be preemptible.
  */
 static inline void nvme_cmb_preempt_disable(void)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What happens on a disk, for those who want to know: the tracepoint
+ * What happens on a disk: the tracepoint
  * nvme_cmb:nvme_cmb_transfer, and /sys/kernel/debug/nvme_cmb/<disk>/ with
  *
  *	registers	the controller's registers, field by field, also where
@@ -150,8 +150,8 @@ static int nvme_cmb_stats_show(struct seq_file *m, void *unused)
 	seq_puts(m, "operation requests bytes accesses\n");
 	for (op = 0; op < NVME_CMB_OPS; op++)
 		seq_printf(m, "%s %llu %llu %llu\n", nvme_cmb_op_names[op],
-			   account->of[op].requests, account->of[op].bytes,
-			   account->of[op].accesses);
+			   account->stats[op].requests, account->stats[op].bytes,
+			   account->stats[op].accesses);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(nvme_cmb_stats);
@@ -164,10 +164,10 @@ static int nvme_cmb_latency_show(struct seq_file *m, void *unused)
 	seq_puts(m, "operation from_ns requests\n");
 	for (op = 0; op < NVME_CMB_OPS; op++)
 		for (i = 0; i < NVME_CMB_LATENCIES; i++)
-			if (account->of[op].latency[i])
+			if (account->stats[op].latency[i])
 				seq_printf(m, "%s %llu %llu\n",
 					   nvme_cmb_op_names[op], BIT_ULL(i),
-					   account->of[op].latency[i]);
+					   account->stats[op].latency[i]);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(nvme_cmb_latency);
@@ -189,11 +189,11 @@ static void nvme_cmb_accounting_switch(struct nvme_cmb_account *account,
 	else if (!on && account->on)
 		static_branch_dec(&nvme_cmb_accounting);
 
-	/* A request that began before may end after this: it counts no more. */
+	/* A request that ends after this is not counted, also if it began before. */
 	spin_lock(&account->lock);
 	account->on = on;
 	if (!on)
-		memset(account->of, 0, sizeof(account->of));
+		memset(account->stats, 0, sizeof(account->stats));
 	spin_unlock(&account->lock);
 	mutex_unlock(&account->mutex);
 }
@@ -209,7 +209,7 @@ DEFINE_DEBUGFS_ATTRIBUTE(nvme_cmb_accounting_fops, nvme_cmb_accounting_get,
 			 nvme_cmb_accounting_set, "%llu\n");
 
 /**
- * nvme_cmb_account_end - enter one request into the accounts
+ * nvme_cmb_account_end - account for one request
  * @disk: the disk
  * @req_op: what was asked for
  * @sector: where
@@ -248,10 +248,10 @@ void nvme_cmb_account_end(struct nvme_cmb_disk *disk, enum req_op req_op,
 				win->read->name : win->write->name);
 	spin_lock(&account->lock);
 	if (account->on) {
-		account->of[op].requests++;
-		account->of[op].bytes += len;
-		account->of[op].accesses += accesses;
-		account->of[op].latency[min(ilog2(ns | 1),
+		account->stats[op].requests++;
+		account->stats[op].bytes += len;
+		account->stats[op].accesses += accesses;
+		account->stats[op].latency[min(ilog2(ns | 1),
 					    NVME_CMB_LATENCIES - 1)]++;
 	}
 	spin_unlock(&account->lock);
@@ -261,7 +261,7 @@ void nvme_cmb_account_end(struct nvme_cmb_disk *disk, enum req_op req_op,
  * nvme_cmb_account_add - show a disk in debugfs
  * @disk: the disk; it has its name
  *
- * Nothing depends on debugfs, so that no error of it is one here.
+ * Nothing depends on debugfs, so that its errors are ignored.
  *
  * Context: may sleep.
  */
@@ -336,14 +336,14 @@ void nvme_cmb_fault_add(struct nvme_cmb_fault *fault, struct dentry *dir,
 }
 
 /**
- * nvme_cmb_fault_strikes - is this transfer to fail?
+ * nvme_cmb_should_fail - is this transfer to fail?
  * @fault: the disk's
  * @len: how many bytes are to be moved
  *
  * Context: may sleep, and does for a delay.
  * Return: true if it is.
  */
-bool nvme_cmb_fault_strikes(struct nvme_cmb_fault *fault, size_t len)
+bool nvme_cmb_should_fail(struct nvme_cmb_fault *fault, size_t len)
 {
 	if (should_fail(&fault->delay, len))
 		msleep(READ_ONCE(fault->delay_ms));
@@ -351,14 +351,14 @@ bool nvme_cmb_fault_strikes(struct nvme_cmb_fault *fault, size_t len)
 }
 
 /**
- * nvme_cmb_fault_requeues - is this request to go back to the block layer?
+ * nvme_cmb_should_requeue - is this request to go back to the block layer?
  * @fault: the disk's
  * @req: a request that was started
  *
  * Context: any.
  * Return: true if it has gone, and will be sent again.
  */
-bool nvme_cmb_fault_requeues(struct nvme_cmb_fault *fault, struct request *req)
+bool nvme_cmb_should_requeue(struct nvme_cmb_fault *fault, struct request *req)
 {
 	if (!should_fail(&fault->requeue, blk_rq_bytes(req)))
 		return false;

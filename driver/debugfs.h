@@ -30,8 +30,8 @@ enum nvme_cmb_op {
  * @mutex: serialises switching it on and off
  * @dir: its directory in debugfs
  * @lock: serialises those who write the next two
- * @on: whether @of is kept
- * @of: by operation; read without a lock
+ * @on: whether @stats are kept
+ * @stats: by operation; read without a lock
  */
 struct nvme_cmb_account {
 	struct mutex mutex;	/* one switch at a time */
@@ -43,7 +43,7 @@ struct nvme_cmb_account {
 		u64 bytes;
 		u64 accesses;
 		u64 latency[NVME_CMB_LATENCIES];
-	} of[NVME_CMB_OPS];
+	} stats[NVME_CMB_OPS];
 };
 
 DECLARE_STATIC_KEY_FALSE(nvme_cmb_accounting);
@@ -85,8 +85,8 @@ struct nvme_cmb_fault {
 
 void nvme_cmb_fault_add(struct nvme_cmb_fault *fault, struct dentry *dir,
 			bool requests);
-bool nvme_cmb_fault_strikes(struct nvme_cmb_fault *fault, size_t len);
-bool nvme_cmb_fault_requeues(struct nvme_cmb_fault *fault, struct request *req);
+bool nvme_cmb_should_fail(struct nvme_cmb_fault *fault, size_t len);
+bool nvme_cmb_should_requeue(struct nvme_cmb_fault *fault, struct request *req);
 #else
 struct nvme_cmb_fault {};
 
@@ -95,13 +95,13 @@ static inline void nvme_cmb_fault_add(struct nvme_cmb_fault *fault,
 {
 }
 
-static inline bool nvme_cmb_fault_strikes(struct nvme_cmb_fault *fault,
-					  size_t len)
+static inline bool nvme_cmb_should_fail(struct nvme_cmb_fault *fault,
+					size_t len)
 {
 	return false;
 }
 
-static inline bool nvme_cmb_fault_requeues(struct nvme_cmb_fault *fault,
+static inline bool nvme_cmb_should_requeue(struct nvme_cmb_fault *fault,
 					   struct request *req)
 {
 	return false;

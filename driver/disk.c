@@ -19,17 +19,17 @@ static DEFINE_IDA(nvme_cmb_ida);
  */
 static int nvme_cmb_disk_get_index(struct nvme_cmb_disk *disk)
 {
-	if (disk->first) {
-		get_device(disk_to_dev(disk->first->gd));
-		return disk->first->index;
+	if (disk->index_owner) {
+		get_device(disk_to_dev(disk->index_owner->gd));
+		return disk->index_owner->index;
 	}
 	return ida_alloc(&nvme_cmb_ida, GFP_KERNEL);
 }
 
 static void nvme_cmb_disk_put_index(struct nvme_cmb_disk *disk)
 {
-	if (disk->first)
-		put_disk(disk->first->gd);
+	if (disk->index_owner)
+		put_disk(disk->index_owner->gd);
 	else
 		ida_free(&nvme_cmb_ida, disk->index);
 }
@@ -119,22 +119,22 @@ static const struct attribute_group *nvme_cmb_pmr_groups[] = {
 	NULL
 };
 
-static void nvme_cmb_disk_gone(struct work_struct *work)
+static void nvme_cmb_disk_dead_work(struct work_struct *work)
 {
 	struct nvme_cmb_disk *disk = container_of(work, struct nvme_cmb_disk,
-						  gone.work);
+						  dead_work.work);
 
 	/* To die schedules this once more. */
-	if (test_bit(NVME_CMB_GONE, &disk->state))
+	if (test_bit(NVME_CMB_DEAD, &disk->state))
 		blk_mark_disk_dead(disk->gd);
 	else if (!nvme_cmb_ctrl_present(disk->win->ctrl))
-		nvme_cmb_disk_die(disk, "the device is gone");
+		nvme_cmb_disk_mark_dead(disk, "the device is gone");
 }
 
 /**
  * nvme_cmb_disk_add - register a disk
  * @win: its window, measured
- * @first: the controller's other disk, to share its number; NULL for a new one
+ * @index_owner: the controller's other disk, to share its number; NULL for a new one
  * @block_size: its logical block size
  *
  * The copy is most of what a request to a CMB costs, and next to nothing of one to a
@@ -146,7 +146,7 @@ static void nvme_cmb_disk_gone(struct work_struct *work)
  * Return: the disk, or an ERR_PTR() of what the block layer returned.
  */
 struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
-					struct nvme_cmb_disk *first,
+					struct nvme_cmb_disk *index_owner,
 					unsigned int block_size)
 {
 	struct queue_limits lim = {
@@ -172,9 +172,9 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 	if (!disk)
 		return ERR_PTR(-ENOMEM);
 	disk->win = win;
-	INIT_DELAYED_WORK(&disk->gone, nvme_cmb_disk_gone);
+	INIT_DELAYED_WORK(&disk->dead_work, nvme_cmb_disk_dead_work);
 
-	disk->first = first;
+	disk->index_owner = index_owner;
 	disk->index = nvme_cmb_disk_get_index(disk);
 	if (disk->index < 0) {
 		ret = disk->index;
@@ -240,12 +240,12 @@ out_free_disk:
 void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
 {
 	/* There is no point in writing back to what is gone. */
-	if (test_bit(NVME_CMB_GONE, &disk->state) ||
+	if (test_bit(NVME_CMB_DEAD, &disk->state) ||
 	    !nvme_cmb_ctrl_present(disk->win->ctrl))
 		blk_mark_disk_dead(disk->gd);
 	del_gendisk(disk->gd);
 	/* Without requests nobody schedules it any more. It uses the tags. */
-	cancel_delayed_work_sync(&disk->gone);
+	cancel_delayed_work_sync(&disk->dead_work);
 	nvme_cmb_window_flush(disk->win);
 	nvme_cmb_account_del(disk);
 	if (!disk->win->kind->memory) {

@@ -12,7 +12,7 @@
  * FAILED: requests fail until the window is found intact again, which each of them
  * tries. GONE: they fail for good, for the device has left, or has lost what was in it.
  */
-enum { NVME_CMB_FAILED, NVME_CMB_GONE };
+enum { NVME_CMB_FAILED, NVME_CMB_DEAD };
 
 /* How long to wait for a device, while whoever else waits may be a task that nobody can kill */
 #define NVME_CMB_RECOVERY_SECONDS	30
@@ -22,10 +22,10 @@ enum { NVME_CMB_FAILED, NVME_CMB_GONE };
  * @win: the window; valid until nvme_cmb_disk_del() returns
  * @gd: its gendisk; an opener may keep it, and this struct, past the window
  * @index: the number in its name
- * @first: the controller's other disk, if that one's number is shared
- * @state: NVME_CMB_FAILED and NVME_CMB_GONE, as bits
- * @seen_ns: when the controller was last seen alive, by ktime_get_ns()
- * @gone: tells the block layer that the disk is dead, if by then the device is gone
+ * @index_owner: the controller's other disk, if that one's number is shared
+ * @state: NVME_CMB_FAILED and NVME_CMB_DEAD, as bits
+ * @checked_ns: when the controller was last seen alive, by ktime_get_ns()
+ * @dead_work: tells the block layer that the disk is dead, if by then the device is gone
  * @mq: for mq.c: how requests get to the window
  * @mq.tag_set: their tags
  * @mq.lock: protects the next two
@@ -40,11 +40,11 @@ struct nvme_cmb_disk {
 	const struct nvme_cmb_window *win;
 	struct gendisk *gd;
 	int index;
-	struct nvme_cmb_disk *first;
+	struct nvme_cmb_disk *index_owner;
 
 	unsigned long state;
-	u64 seen_ns;
-	struct delayed_work gone;
+	u64 checked_ns;
+	struct delayed_work dead_work;
 
 	struct {
 		struct blk_mq_tag_set tag_set;
@@ -60,7 +60,7 @@ struct nvme_cmb_disk {
 };
 
 void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk, const char *why);
-void nvme_cmb_disk_die(struct nvme_cmb_disk *disk, const char *why);
+void nvme_cmb_disk_mark_dead(struct nvme_cmb_disk *disk, const char *why);
 
 /**
  * struct nvme_cmb_transfer - the bytes of a request, on their way
@@ -101,7 +101,7 @@ struct gendisk *nvme_cmb_bio_alloc_disk(struct nvme_cmb_disk *disk,
 void nvme_cmb_submit_bio(struct bio *bio);
 
 struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
-					struct nvme_cmb_disk *first,
+					struct nvme_cmb_disk *index_owner,
 					unsigned int block_size);
 void nvme_cmb_disk_del(struct nvme_cmb_disk *disk);
 void nvme_cmb_disk_hold(struct nvme_cmb_disk *disk);

@@ -11,11 +11,11 @@
 
 #define NVME_CMB_MEASURE_LEN	(512 * NVME_CMB_ACCESS)
 #define NVME_CMB_MEASURE_ROUNDS	8
-#define NVME_CMB_STRETCH_NS	NSEC_PER_MSEC
+#define NVME_CMB_CHUNK_NS	NSEC_PER_MSEC
 
 /*
- * The least of some rounds is the cost itself; the others hold what else the
- * machine was doing meanwhile.
+ * The shortest of some rounds is the cost itself. The others include what else the machine
+ * did meanwhile.
  */
 static unsigned int nvme_cmb_measure(const struct nvme_cmb_window *win,
 				     const struct nvme_cmb_routine *routine,
@@ -37,10 +37,7 @@ static unsigned int nvme_cmb_measure(const struct nvme_cmb_window *win,
 	return div_u64(best_ns * 1000, len / routine->width);
 }
 
-/*
- * What the stretch holds, and no invention: the controller answered before and
- * after, and there was no time between for a silence worth the name.
- */
+/* Read what is there, checked as nvme_cmb_transfer_chunk() does. */
 static int nvme_cmb_snapshot(const struct nvme_cmb_window *win, void *buf,
 			     size_t len)
 {
@@ -57,7 +54,7 @@ static int nvme_cmb_snapshot(const struct nvme_cmb_window *win, void *buf,
 		nvme_cmb_ctrl_unlock_cfg(win->ctrl, locked);
 		if (!alive)
 			return -EIO;
-		if (nvme_cmb_is_fresh(start_ns, ktime_get_ns()))
+		if (nvme_cmb_check_gap_ok(start_ns, ktime_get_ns()))
 			return 0;
 		cond_resched();
 	}
@@ -103,9 +100,9 @@ nvme_cmb_cheapest(const struct nvme_cmb_window *win,
  * @only: the routine to take, NULL to let the measurement decide, which it also
  *	does if that routine is not for this window
  *
- * Which is best depends on the machine, and for an emulator on its version: of
- * two QEMUs each had the other's worst. What is written while measuring is what
- * was there, and nothing is written to a window that is read-only.
+ * Which routine is the cheapest depends on the machine, and on the version of an emulator:
+ * the best in one QEMU was the worst in another. To measure stores, what was there is stored
+ * again. That is left out if the window is read-only.
  *
  * Context: may sleep. Nobody else may use the window.
  * Return: 0, -ENOMEM, -EIO if the controller stopped answering, or -ETIMEDOUT if it is
@@ -125,9 +122,10 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 		return -ENOMEM;
 
 	/*
-	 * The clock's own cost must not show, nor may the CPU be held for long:
-	 * an access takes anything from 30 ns under TCG to 15 us under KVM in a
-	 * guest of KVM. The first may have to wait for a page of the emulator's.
+	 * An access takes anything from 30 ns (TCG) to 15 us (KVM in a guest of KVM). Of
+	 * cheap ones there have to be many, or the cost of the clock shows. Of dear ones
+	 * there must not be many, because they hold the CPU. The very first access may have
+	 * to wait for a page of the emulator's.
 	 */
 	__raw_readq(win->base);
 	start_ns = ktime_get_ns();
@@ -140,7 +138,7 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 	ret = nvme_cmb_snapshot(win, buf, len);
 	if (ret)
 		goto out_free_buf;
-	/* A write is what a memory that has to be rescued may not survive. */
+	/* A memory that has failed may not survive a write. */
 	if (win->read_only)
 		win->write = win->read;
 	else
@@ -150,8 +148,8 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 		ret = -EIO;
 
 	worst_ns = max(win->read_ps, win->write_ps) / 1000 + 1;
-	/* With an access half as wide it takes twice as long, which will do. */
-	win->stretch = max(NVME_CMB_STRETCH_NS / worst_ns, 1L) * NVME_CMB_ACCESS;
+	/* A routine with accesses half as wide takes twice as long, which is good enough. */
+	win->chunk = max(NVME_CMB_CHUNK_NS / worst_ns, 1L) * NVME_CMB_ACCESS;
 out_free_buf:
 	kfree(buf);
 	return ret;

@@ -13,19 +13,19 @@ struct nvme_cmb_window;
 /**
  * struct nvme_cmb_kind - a kind of memory that controllers have
  * @name: in the names of its disks, and in the log
- * @memory: the CPU reaches it without a trap
- * @present: does the controller have it? Looks and changes nothing
+ * @memory: the CPU accesses it without a trap, even in a virtual machine
+ * @present: does the controller have it? Changes nothing
  * @open: enable it, and find out where it lies; 0, or -ENODEV and a line in the log
  *	if it makes no usable window
  * @enable: enable it again, if it holds what it held; 0, -ENODATA if a reset of the
  *	controller has cleared it, or another errno
  * @disable: leave it as it was found
- * @same: do its registers read as they did?
- * @accessible: is it ready to be read and written, and as sound as it was? NULL for what
+ * @regs_match: do its registers read as they did?
+ * @ready: is it ready to be read and written, and as healthy as at probe? NULL if it
  *	always is
- * @flush: make what was written persist; 0 or -EIO. NULL for what does not persist
+ * @flush: make persistent what was written; 0 or -EIO. NULL if nothing persists
  *
- * All may be called where one may sleep, @same, @accessible and @flush also where one
+ * All may be called where one may sleep, @regs_match, @ready and @flush also where one
  * may not.
  */
 struct nvme_cmb_kind {
@@ -33,10 +33,10 @@ struct nvme_cmb_kind {
 	bool memory;
 	bool (*present)(const struct nvme_cmb_ctrl *ctrl);
 	int (*open)(struct nvme_cmb_window *win);
-	int (*enable)(const struct nvme_cmb_window *win);
+	int (*revalidate)(const struct nvme_cmb_window *win);
 	void (*disable)(const struct nvme_cmb_window *win);
-	bool (*same)(const struct nvme_cmb_window *win);
-	bool (*accessible)(const struct nvme_cmb_window *win);
+	bool (*regs_match)(const struct nvme_cmb_window *win);
+	bool (*ready)(const struct nvme_cmb_window *win);
 	int (*flush)(const struct nvme_cmb_window *win);
 };
 
@@ -47,12 +47,12 @@ extern const struct nvme_cmb_kind nvme_cmb_kind_pmr;
  * struct nvme_cmb_window - a controller's memory as the CPU sees it
  * @ctrl: the controller that owns it
  * @kind: CMB or PMR
- * @cmbloc: CMBLOC, as read when it was opened; see nvme_cmb_window_same()
+ * @cmbloc: CMBLOC, as read when it was opened; see nvme_cmb_window_regs_match()
  * @cmbsz: CMBSZ, likewise
  * @pmrcap: PMRCAP, likewise
- * @pmr_health: PMRSTS.HSTS in its place, likewise; see nvme_cmb_window_intact()
- * @found_enabled: a PMR that was enabled before, and is to be left so
- * @read_only: nothing that is written would stay
+ * @pmr_health: PMRSTS.HSTS in its place, likewise; see nvme_cmb_window_usable()
+ * @was_enabled: the PMR was enabled before probe, and is left enabled
+ * @read_only: writes would not persist
  * @write_cache: what is written needs a flush to persist
  * @geo: where it lies
  * @bar: mapping of BAR @geo.bir
@@ -62,8 +62,7 @@ extern const struct nvme_cmb_kind nvme_cmb_kind_pmr;
  * @write: the routine that copies into it
  * @read_ps: measured cost of a read access by @read, in picoseconds
  * @write_ps: the same of a write access by @write; 0 if the window is read-only
- * @stretch: bytes to move between two sights of the controller, and two
- *	scheduling points
+ * @chunk: bytes to copy between two checks of the controller
  */
 struct nvme_cmb_window {
 	struct nvme_cmb_ctrl *ctrl;
@@ -72,7 +71,7 @@ struct nvme_cmb_window {
 	u32 cmbsz;
 	u32 pmrcap;
 	u32 pmr_health;
-	bool found_enabled;
+	bool was_enabled;
 	bool read_only;
 	bool write_cache;
 	struct nvme_cmb_geometry geo;
@@ -82,7 +81,7 @@ struct nvme_cmb_window {
 	const struct nvme_cmb_routine *write;
 	unsigned int read_ps;
 	unsigned int write_ps;
-	unsigned int stretch;
+	unsigned int chunk;
 };
 
 int nvme_cmb_window_open(struct nvme_cmb_window *win,
@@ -93,8 +92,8 @@ int nvme_cmb_window_map(struct nvme_cmb_window *win);
 void nvme_cmb_window_unmap(struct nvme_cmb_window *win);
 int nvme_cmb_window_flush(const struct nvme_cmb_window *win);
 int nvme_cmb_window_restore(const struct nvme_cmb_window *win);
-bool nvme_cmb_window_same(const struct nvme_cmb_window *win);
-bool nvme_cmb_window_intact(const struct nvme_cmb_window *win);
+bool nvme_cmb_window_regs_match(const struct nvme_cmb_window *win);
+bool nvme_cmb_window_usable(const struct nvme_cmb_window *win);
 
 #ifndef CONFIG_64BIT
 #error "nvme_cmb is for 64-bit kernels"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * blk-mq requests, each served where it was queued or by who has the window. For
- * a CMB, whose copy is so dear that getting to it in order pays.
+ * blk-mq requests, for a CMB. Its copy is so dear that it pays to serialise requests.
  */
 #include <linux/sched/clock.h>
 #include <linux/workqueue.h>
@@ -10,10 +9,10 @@
 
 #define NVME_CMB_QUEUE_DEPTH	64
 
-/* How long a task serves others' requests before someone else has to. */
+/* How long a task serves the requests of others, before a worker does. */
 #define NVME_CMB_SERVE_MS	10
 
-/* A wake-up takes longer than this, so that waiting is cheaper than sleeping. */
+/* A wake-up takes longer than this, so that spinning is cheaper than sleeping. */
 #define NVME_CMB_SPIN_NS	(32 * NSEC_PER_USEC)
 
 /* What blk-mq keeps behind each request for this driver. */
@@ -29,8 +28,8 @@ static struct nvme_cmb_transfer *nvme_cmb_mq_transfer(struct request *req)
 	return &mq_req->transfer;
 }
 
-static void nvme_cmb_mq_end(struct nvme_cmb_disk *disk, struct request *req,
-			    blk_status_t status)
+static void nvme_cmb_mq_complete(struct nvme_cmb_disk *disk,
+				 struct request *req, blk_status_t status)
 {
 	struct nvme_cmb_mq_request *mq_req = blk_mq_rq_to_pdu(req);
 
@@ -42,12 +41,14 @@ static void nvme_cmb_mq_end(struct nvme_cmb_disk *disk, struct request *req,
 }
 
 /*
- * QEMU serves trapped accesses under one lock: two CPUs that access a CMB at once get less
- * from it together than one alone. So one task at a time has the window. Whoever finds it
- * taken leaves the request behind and goes; whoever has it serves what was left, too. That
- * keeps the window busy without hand-overs: a wake-up costs as much as a copy of 4 KiB.
+ * Queue a request, and try to become the task that serves.
  *
- * Return: true if the caller has the window now.
+ * QEMU serves trapped accesses under one lock: two CPUs that access a CMB at once copy less
+ * together than one of them alone. So one task at a time serves all requests. The others
+ * queue theirs and return. The window is busy all the time without hand-overs from task to
+ * task, and that matters: a wake-up costs as much as a copy of 4 KiB.
+ *
+ * Return: true if the caller has to serve now.
  */
 static bool nvme_cmb_mq_enter(struct nvme_cmb_disk *disk, struct request *req)
 {
@@ -61,7 +62,7 @@ static bool nvme_cmb_mq_enter(struct nvme_cmb_disk *disk, struct request *req)
 	return !busy;
 }
 
-/* The next request for who has the window, and @done is none any more. */
+/* Remove @done from the queue, and return the next request or NULL. */
 static struct request *nvme_cmb_mq_next(struct nvme_cmb_disk *disk,
 					struct request *done)
 {
@@ -78,7 +79,7 @@ static struct request *nvme_cmb_mq_next(struct nvme_cmb_disk *disk,
 	return req;
 }
 
-/* Give the window up, and take @req along, if that is the only request. */
+/* Stop serving, and take @req along, if no other request is queued. */
 static bool nvme_cmb_mq_leave(struct nvme_cmb_disk *disk, struct request *req)
 {
 	bool only;
@@ -94,12 +95,12 @@ static bool nvme_cmb_mq_leave(struct nvme_cmb_disk *disk, struct request *req)
 }
 
 /*
- * Serve what is pending, chunk by chunk. Nobody may have to wait for a task that is not
- * running: so whoever has the window keeps the CPU, and gives up both together. On
- * PREEMPT_RT the owner of any lock may be preempted, and so may this one.
+ * Serve the queue, chunk by chunk. No request may have to wait for a task that does not run.
+ * So the task that serves is not preempted, and stops serving when others want the CPU. (On
+ * PREEMPT_RT the owner of any lock may be preempted, and so may this task.)
  *
- * @own is what the caller came with, and serves until others want the CPU. It waits for them
- * with @own in its hands, if nobody waits for the window; else a worker serves on.
+ * @own is the caller's own request. If no other request is queued when others want the CPU,
+ * the task takes @own along, and queues it again afterwards. Otherwise the worker goes on.
  */
 static void nvme_cmb_mq_serve(struct nvme_cmb_disk *disk, struct request *own,
 			      bool may_wait)
@@ -122,12 +123,12 @@ static void nvme_cmb_mq_serve(struct nvme_cmb_disk *disk, struct request *own,
 			if (done == own)
 				own = NULL;
 			req = nvme_cmb_mq_next(disk, done);
-			nvme_cmb_mq_end(disk, done, status);
+			nvme_cmb_mq_complete(disk, done, status);
 			if (!req)
 				break;
 		}
 
-		/* Once it serves others only, they have it for a while, and no longer. */
+		/* A task serves requests that are not its own only for a while. */
 		if (!need_resched() && (own || time_before(jiffies, end)))
 			continue;
 		if (req == own && may_wait && nvme_cmb_mq_leave(disk, own)) {
@@ -153,12 +154,12 @@ static void nvme_cmb_mq_work(struct work_struct *work)
 }
 
 /*
- * Wait a little for the window if that is likely to be all it takes: if this request's
- * own copy is short, those before it may well be.
+ * Spin for a little while, if the queue is likely to be empty by then. If this request is
+ * short, those before it probably are, too.
  *
- * There is no cpu_relax() in the loop, for it is what to avoid: PAUSE, too, is
- * trapped by an emulator, and takes the very lock that the copy needs. So does a clock
- * that is a device, as ktime's may be; the scheduler's never is.
+ * There is no cpu_relax() in the loop: an emulator may trap PAUSE, and take the lock that the
+ * copy needs. The same is true for a clock that is a device, as the clock of ktime may be.
+ * The clock of the scheduler never is.
  */
 static void nvme_cmb_mq_spin(struct nvme_cmb_disk *disk, struct request *req)
 {
@@ -173,7 +174,7 @@ static void nvme_cmb_mq_spin(struct nvme_cmb_disk *disk, struct request *req)
 		barrier();
 }
 
-/* All that can fail, or wait, before the request is for whoever has the window. */
+/* All that can fail, or sleep, before the request is queued. */
 static blk_status_t nvme_cmb_mq_prepare(struct nvme_cmb_disk *disk,
 					struct request *req)
 {
@@ -198,7 +199,7 @@ static blk_status_t nvme_cmb_mq_prepare(struct nvme_cmb_disk *disk,
 	else
 		nvme_cmb_transfer_init(&mq_req->transfer, disk, req_op(req),
 				       req->bio, pos, blk_rq_bytes(req));
-	if (nvme_cmb_fault_strikes(&disk->fault, blk_rq_bytes(req)))
+	if (nvme_cmb_should_fail(&disk->fault, blk_rq_bytes(req)))
 		return BLK_STS_IOERR;
 	return BLK_STS_OK;
 }
@@ -211,7 +212,7 @@ static blk_status_t nvme_cmb_queue_rq(struct blk_mq_hw_ctx *hctx,
 
 	blk_mq_start_request(bd->rq);
 
-	if (nvme_cmb_fault_requeues(&disk->fault, bd->rq))
+	if (nvme_cmb_should_requeue(&disk->fault, bd->rq))
 		return BLK_STS_OK;
 	status = nvme_cmb_mq_prepare(disk, bd->rq);
 	if (status)
@@ -219,7 +220,7 @@ static blk_status_t nvme_cmb_queue_rq(struct blk_mq_hw_ctx *hctx,
 
 	if (READ_ONCE(disk->mq.busy))
 		nvme_cmb_mq_spin(disk, bd->rq);
-	/* Behind this request there may be others', in the hands of this task. */
+	/* If !bd->last, this task has more requests to submit, and must not wait. */
 	if (nvme_cmb_mq_enter(disk, bd->rq))
 		nvme_cmb_mq_serve(disk, bd->rq, bd->last);
 	return BLK_STS_OK;
@@ -234,10 +235,9 @@ static const struct blk_mq_ops nvme_cmb_mq_ops = {
  * @disk: the disk; its window is set
  * @lim: its limits
  *
- * The CPU does the copying, inside ->queue_rq, and a trapped access may cost
- * 15 us: 4 KiB alone would take 8 ms, and blk-mq dispatches whole batches. No
- * bound on the size of a request keeps that under 5 ms, so ->queue_rq has to be
- * allowed to sleep.
+ * The CPU copies, inside ->queue_rq. A trapped access may cost 15 us, so that 4 KiB alone
+ * take 8 ms, and blk-mq dispatches batches of requests. No limit on the size of a request
+ * keeps that short enough to do without a scheduling point. So ->queue_rq may sleep.
  *
  * Context: may sleep.
  * Return: the gendisk, or an ERR_PTR() of what the block layer returned.
@@ -253,8 +253,8 @@ struct gendisk *nvme_cmb_mq_alloc_disk(struct nvme_cmb_disk *disk,
 	INIT_LIST_HEAD(&disk->mq.pending);
 	INIT_WORK(&disk->mq.work, nvme_cmb_mq_work);
 	/*
-	 * Of no CPU, for that may be busy; for reclaim, as there may be swap on the disk; of
-	 * normal priority, for it copies for whoever asks, also for those of a low one.
+	 * Unbound, because any one CPU may be busy. For reclaim, because there may be swap
+	 * on the disk. Of normal priority, because it also copies for tasks of low priority.
 	 */
 	disk->mq.wq = alloc_workqueue("nvme_cmb%d", WQ_UNBOUND | WQ_MEM_RECLAIM,
 				      1, disk->index);
@@ -286,10 +286,10 @@ out_destroy_wq:
 }
 
 /**
- * nvme_cmb_mq_stop - wait for whoever served the last request
+ * nvme_cmb_mq_stop - wait for the task that served the last request
  * @disk: the disk, after del_gendisk(): all requests have ended
  *
- * Who ended the last one may still be about to look for the next.
+ * The task that ended the last request may still be about to look for another.
  *
  * Context: may sleep.
  */

@@ -65,7 +65,7 @@ MODULE_PARM_DESC(copy,
 
 static int nvme_cmb_set_pmem(const char *val, const struct kernel_param *kp)
 {
-	if (!NVME_CMB_LENDS)
+	if (!NVME_CMB_HAVE_PMEM)
 		return -EOPNOTSUPP;
 	return param_set_bool(val, kp);
 }

@@ -6,15 +6,16 @@
  *
  *	pci.c		binds to the device; resets, errors, sleep
  *	region.c	the memories of a controller, all at once
- *	pmem_dev.c	a PMR in other hands (pmem.c: nvme_cmb_pmem)
+ *	pmem_dev.c	a PMR for libnvdimm (pmem.c: the module nvme_cmb_pmem)
  *	disk.c		the gendisk
  *	mq.c, bio.c	its requests (CMB), its bios (PMR)
- *	transfer.c	the bytes of a request, and proof that they were moved
+ *	transfer.c	the bytes of a request, and the proof that they were copied
  *	debugfs.c	what requests cost, and faults that tests ask for
  *	copy.c		bytes, to and from the window
+ *	measure.c	which way to copy is the cheapest
  *	window.c	a controller's memory, enabled and mapped
  *	cmb.c, pmr.c	what is particular to either
- *	ctrl.c		the controller: alive? disabled?
+ *	ctrl.c		the controller: references, state, registers
  *	regs.c		what the registers' values mean
  */
 #include <linux/module.h>
@@ -27,21 +28,21 @@
  * @ctrl: the controller
  * @regions: its memories
  * @saved: its configuration, for when a reset has cleared that
- * @give_up: ends a recovery that does not end
+ * @recovery_timeout: ends a recovery that does not end
  * @replace: makes new disks of memories that have lost what they held
  */
 struct nvme_cmb_dev {
 	struct nvme_cmb_ctrl ctrl;
 	struct nvme_cmb_regions regions;
 	struct pci_saved_state *saved;
-	struct delayed_work give_up;
+	struct delayed_work recovery_timeout;
 	struct delayed_work replace;
 };
 
-static void nvme_cmb_give_up(struct work_struct *work)
+static void nvme_cmb_recovery_timed_out(struct work_struct *work)
 {
 	struct nvme_cmb_dev *dev = container_of(work, struct nvme_cmb_dev,
-						give_up.work);
+						recovery_timeout.work);
 
 	pci_err(dev->ctrl.pdev, "not recovered within %u s\n",
 		NVME_CMB_RECOVERY_SECONDS);
@@ -64,7 +65,7 @@ static void nvme_cmb_replace(struct work_struct *work)
 		held = dev->regions.held;
 		if (!held) {
 			/* It may have released them only now, and not be done. */
-			cancel_delayed_work_sync(&dev->give_up);
+			cancel_delayed_work_sync(&dev->recovery_timeout);
 			nvme_cmb_regions_replace(&dev->regions, &dev->ctrl,
 						 &nvme_cmb_options);
 		}
@@ -99,7 +100,7 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	dev = kzalloc_node(sizeof(*dev), GFP_KERNEL, dev_to_node(&pdev->dev));
 	if (!dev)
 		return -ENOMEM;
-	INIT_DELAYED_WORK(&dev->give_up, nvme_cmb_give_up);
+	INIT_DELAYED_WORK(&dev->recovery_timeout, nvme_cmb_recovery_timed_out);
 	INIT_DELAYED_WORK(&dev->replace, nvme_cmb_replace);
 	pci_set_drvdata(pdev, dev);
 
@@ -164,7 +165,7 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
 	cancel_delayed_work_sync(&dev->replace);
-	cancel_delayed_work_sync(&dev->give_up);
+	cancel_delayed_work_sync(&dev->recovery_timeout);
 	nvme_cmb_regions_del(&dev->regions);
 	kfree(dev->saved);
 	pci_clear_master(pdev);
@@ -220,8 +221,8 @@ static int nvme_cmb_resume(struct device *device)
 }
 
 /*
- * A restore is under way. Where an image is made, and where one is restored, the PM core
- * calls the same callback, and says only to notifiers which it is.
+ * An image is being restored. The PM core calls ->freeze also where an image is made, and
+ * tells only notifiers which of the two it does.
  */
 static bool nvme_cmb_restoring;
 
@@ -244,10 +245,12 @@ static struct notifier_block nvme_cmb_pm_notifier = {
 };
 
 /*
- * An image of the system holds page caches and mounted file systems, but not what is in
- * the controller's memory, which has lost it by then, or changed since. So none is made,
- * even if the driver was bound only after the notifiers were called. A restore replaces
- * this system by one that had the driver unbound, and may fail.
+ * An image of the system has page caches and mounted file systems in it, but not what is in
+ * the controller's memory. When the image is restored the memory has lost that, or has
+ * changed. So no image is made while the driver is bound.
+ *
+ * A restore replaces this system by one that had the driver unbound. It may fail, and then
+ * this system goes on.
  */
 static int nvme_cmb_freeze(struct device *device)
 {
@@ -265,23 +268,23 @@ static const struct dev_pm_ops nvme_cmb_pm_ops = {
 };
 
 /*
- * Recovery from PCI errors (Documentation/PCI/pci-error-recovery.rst). Requests that
- * come while it lasts wait for its end. One that was in flight when the error
- * struck ends as the controller let it: with its data, or with an error.
+ * Recovery from PCI errors (Documentation/PCI/pci-error-recovery.rst). Requests that come
+ * while it lasts wait for its end. A request that was in flight when the error happened
+ * ends with its data or with an error.
  */
 static pci_ers_result_t nvme_cmb_error_detected(struct pci_dev *pdev,
 						pci_channel_state_t state)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
-	/* An earlier recovery may have failed without a word: its time ends here. */
-	cancel_delayed_work_sync(&dev->give_up);
+	/* Nobody tells the driver that an earlier recovery has failed. It ends here. */
+	cancel_delayed_work_sync(&dev->recovery_timeout);
 	if (state == pci_channel_io_perm_failure) {
 		nvme_cmb_regions_fail(&dev->regions, true);
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
 	nvme_cmb_regions_hold(&dev->regions, NVME_CMB_HOLD_RECOVERY);
-	schedule_delayed_work(&dev->give_up, NVME_CMB_RECOVERY_SECONDS * HZ);
+	schedule_delayed_work(&dev->recovery_timeout, NVME_CMB_RECOVERY_SECONDS * HZ);
 	if (state == pci_channel_io_normal)
 		return PCI_ERS_RESULT_CAN_RECOVER;
 	return PCI_ERS_RESULT_NEED_RESET;
@@ -292,8 +295,8 @@ static pci_ers_result_t nvme_cmb_slot_reset(struct pci_dev *pdev)
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
 	/*
-	 * Not what was saved last: a reset through sysfs may have saved what the error
-	 * left, and Linux 6.1 restores nothing twice.
+	 * Do not restore what was saved last: a reset through sysfs may have saved what the
+	 * error left. And Linux 6.1 does not restore the same state twice.
 	 */
 	pci_load_saved_state(pdev, dev->saved);
 	pci_restore_state(pdev);
@@ -305,7 +308,7 @@ static void nvme_cmb_error_resume(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
-	cancel_delayed_work_sync(&dev->give_up);
+	cancel_delayed_work_sync(&dev->recovery_timeout);
 	nvme_cmb_regions_release(&dev->regions, NVME_CMB_HOLD_RECOVERY);
 }
 
@@ -318,8 +321,8 @@ static const struct pci_error_handlers nvme_cmb_err_handler = {
 };
 
 /*
- * QEMU's controller, and no class match: that would take other people's disks.
- * Any other controller is bound by driver_override or new_id.
+ * Only QEMU's controller. A match of the class would take other people's disks. Any other
+ * controller is bound by driver_override or new_id.
  */
 static const struct pci_device_id nvme_cmb_ids[] = {
 	{ PCI_DEVICE(PCI_VENDOR_ID_REDHAT, 0x0010) },
@@ -344,7 +347,7 @@ static int __init nvme_cmb_init(void)
 
 	nvme_cmb_account_init();
 
-	/* Who comes in the middle of a restore would not know of it: wait for its end. */
+	/* In the middle of a restore, the notifier has missed its begin: wait for its end. */
 	sleep_flags = lock_system_sleep();
 	ret = register_pm_notifier(&nvme_cmb_pm_notifier);
 	unlock_system_sleep(sleep_flags);

@@ -17,22 +17,22 @@ struct nvme_cmb_pmem {
 
 static int nvme_cmb_pmem_flush(struct nd_region *region, struct bio *bio)
 {
-	struct nvme_cmb_loan *loan = nd_region_provider_data(region);
+	struct nvme_cmb_pmem_dev *pmem_dev = nd_region_provider_data(region);
 
-	return loan->flush(loan);
+	return pmem_dev->flush(pmem_dev);
 }
 
 static int nvme_cmb_pmem_probe(struct auxiliary_device *adev,
 			       const struct auxiliary_device_id *id)
 {
-	struct nvme_cmb_loan *loan = container_of(adev, struct nvme_cmb_loan,
+	struct nvme_cmb_pmem_dev *pmem_dev = container_of(adev, struct nvme_cmb_pmem_dev,
 						  adev);
 	struct nd_region_desc region = {
-		.res		= &loan->res,
-		.provider_data	= loan,
+		.res		= &pmem_dev->res,
+		.provider_data	= pmem_dev,
 		.flush		= nvme_cmb_pmem_flush,
-		.numa_node	= memory_add_physaddr_to_nid(loan->res.start),
-		.target_node	= phys_to_target_node(loan->res.start),
+		.numa_node	= memory_add_physaddr_to_nid(pmem_dev->res.start),
+		.target_node	= phys_to_target_node(pmem_dev->res.start),
 	};
 	struct nvme_cmb_pmem *pmem;
 

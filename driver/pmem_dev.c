@@ -10,9 +10,9 @@
 #include "memory.h"
 #include "pmem.h"
 
-static void nvme_cmb_loan_free(struct device *dev)
+static void nvme_cmb_pmem_free(struct device *dev)
 {
-	kfree(container_of(dev, struct nvme_cmb_loan, adev.dev));
+	kfree(container_of(dev, struct nvme_cmb_pmem_dev, adev.dev));
 }
 
 /*
@@ -23,21 +23,21 @@ static void nvme_cmb_loan_free(struct device *dev)
  * A flush fails, and is not the one that says so, if it began before the loss was over:
  * stores that come after it may be lost, too.
  */
-static int nvme_cmb_loan_flush(struct nvme_cmb_loan *loan)
+static int nvme_cmb_pmem_flush(struct nvme_cmb_pmem_dev *pmem)
 {
-	int losses = atomic_read(&loan->losses);
-	bool lost = atomic_xchg(&loan->told, losses) != losses;
-	int ret = nvme_cmb_window_flush(loan->win);
+	int losses = atomic_read(&pmem->losses);
+	bool lost = atomic_xchg(&pmem->told, losses) != losses;
+	int ret = nvme_cmb_window_flush(pmem->win);
 
 	/* What is stored from now on may be lost as well, until a flush succeeds. */
 	if (ret)
-		nvme_cmb_loan_lose(loan);
-	/* Pairs with nvme_cmb_loan_release(): no hold, then all its losses are seen. */
-	if (atomic_read_acquire(&loan->holds) ||
-	    atomic_read(&loan->losses) != losses)
+		nvme_cmb_pmem_note_loss(pmem);
+	/* Pairs with nvme_cmb_pmem_release(): no hold, then all its losses are seen. */
+	if (atomic_read_acquire(&pmem->holds) ||
+	    atomic_read(&pmem->losses) != losses)
 		ret = -EIO;
 	if (lost) {
-		dev_err_ratelimited(&loan->win->ctrl->pdev->dev,
+		dev_err_ratelimited(&pmem->win->ctrl->pdev->dev,
 				    "flush of the PMR failed: stores may have got lost before it\n");
 		ret = -EIO;
 	}
@@ -45,40 +45,40 @@ static int nvme_cmb_loan_flush(struct nvme_cmb_loan *loan)
 }
 
 /**
- * nvme_cmb_loan_lose - stores may have got lost
- * @loan: the loan; its next flush fails
+ * nvme_cmb_pmem_note_loss - stores may have got lost
+ * @pmem: the pmem; its next flush fails
  *
  * Context: any.
  */
-void nvme_cmb_loan_lose(struct nvme_cmb_loan *loan)
+void nvme_cmb_pmem_note_loss(struct nvme_cmb_pmem_dev *pmem)
 {
-	atomic_inc(&loan->losses);
+	atomic_inc(&pmem->losses);
 }
 
 /**
- * nvme_cmb_loan_hold - stores may get lost from now on
- * @loan: the loan; flushes fail until nvme_cmb_loan_release()
+ * nvme_cmb_pmem_hold - stores may get lost from now on
+ * @pmem: the pmem; flushes fail until nvme_cmb_pmem_release()
  *
  * Context: any.
  */
-void nvme_cmb_loan_hold(struct nvme_cmb_loan *loan)
+void nvme_cmb_pmem_hold(struct nvme_cmb_pmem_dev *pmem)
 {
-	atomic_inc(&loan->holds);
+	atomic_inc(&pmem->holds);
 }
 
 /**
- * nvme_cmb_loan_release - undo nvme_cmb_loan_hold()
- * @loan: the loan; if any store may have got lost, nvme_cmb_loan_lose() was told before
+ * nvme_cmb_pmem_release - undo nvme_cmb_pmem_hold()
+ * @pmem: the pmem; if any store may have got lost, nvme_cmb_pmem_note_loss() was told before
  *
  * Context: any.
  */
-void nvme_cmb_loan_release(struct nvme_cmb_loan *loan)
+void nvme_cmb_pmem_release(struct nvme_cmb_pmem_dev *pmem)
 {
-	atomic_fetch_sub_release(1, &loan->holds);
+	atomic_fetch_sub_release(1, &pmem->holds);
 }
 
 /**
- * nvme_cmb_lendable - could libnvdimm make a disk of it?
+ * nvme_cmb_pmem_usable - could libnvdimm make a disk of it?
  * @win: the PMR, enabled; why not is said in the log
  *
  * nd_pmem writes to it, maps it with struct pages, and has no mapping here that a
@@ -87,7 +87,7 @@ void nvme_cmb_loan_release(struct nvme_cmb_loan *loan)
  * Context: any.
  * Return: true if it could.
  */
-bool nvme_cmb_lendable(const struct nvme_cmb_window *win)
+bool nvme_cmb_pmem_usable(const struct nvme_cmb_window *win)
 {
 	u64 bar_len = nvme_cmb_ctrl_bar_len(win->ctrl, win->geo.bir);
 	struct pci_dev *pdev = win->ctrl->pdev;
@@ -108,50 +108,50 @@ bool nvme_cmb_lendable(const struct nvme_cmb_window *win)
 }
 
 /**
- * nvme_cmb_lend - give a PMR into other hands
+ * nvme_cmb_pmem_add - give a PMR into other hands
  * @win: the PMR, enabled but not mapped
  *
- * The module is in use until nvme_cmb_take_back(): libnvdimm's disk may be mounted.
+ * The module is in use until nvme_cmb_pmem_del(): libnvdimm's disk may be mounted.
  *
  * Context: may sleep.
- * Return: the loan, or an ERR_PTR().
+ * Return: the pmem, or an ERR_PTR().
  */
-struct nvme_cmb_loan *nvme_cmb_lend(const struct nvme_cmb_window *win)
+struct nvme_cmb_pmem_dev *nvme_cmb_pmem_add(const struct nvme_cmb_window *win)
 {
 	struct pci_dev *pdev = win->ctrl->pdev;
-	struct nvme_cmb_loan *loan;
+	struct nvme_cmb_pmem_dev *pmem;
 	int ret;
 
 	if (!try_module_get(THIS_MODULE))
 		return ERR_PTR(-ENODEV);
-	loan = kzalloc(sizeof(*loan), GFP_KERNEL);
-	if (!loan) {
+	pmem = kzalloc(sizeof(*pmem), GFP_KERNEL);
+	if (!pmem) {
 		ret = -ENOMEM;
 		goto out_put_module;
 	}
-	loan->win = win;
-	loan->flush = nvme_cmb_loan_flush;
-	loan->res.start = pci_resource_start(pdev, win->geo.bir);
-	loan->res.end = pci_resource_end(pdev, win->geo.bir);
-	loan->res.flags = IORESOURCE_MEM;
-	loan->adev.name = "pmem";
-	loan->adev.id = pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
-	loan->adev.dev.parent = &pdev->dev;
-	loan->adev.dev.release = nvme_cmb_loan_free;
+	pmem->win = win;
+	pmem->flush = nvme_cmb_pmem_flush;
+	pmem->res.start = pci_resource_start(pdev, win->geo.bir);
+	pmem->res.end = pci_resource_end(pdev, win->geo.bir);
+	pmem->res.flags = IORESOURCE_MEM;
+	pmem->adev.name = "pmem";
+	pmem->adev.id = pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
+	pmem->adev.dev.parent = &pdev->dev;
+	pmem->adev.dev.release = nvme_cmb_pmem_free;
 
-	ret = auxiliary_device_init(&loan->adev);
+	ret = auxiliary_device_init(&pmem->adev);
 	if (ret) {
-		kfree(loan);
+		kfree(pmem);
 		goto out_put_module;
 	}
-	ret = auxiliary_device_add(&loan->adev);
+	ret = auxiliary_device_add(&pmem->adev);
 	if (ret) {
-		auxiliary_device_uninit(&loan->adev);
+		auxiliary_device_uninit(&pmem->adev);
 		goto out_put_module;
 	}
 	pci_info(pdev, "PMR: %llu KiB in BAR %u lent to libnvdimm\n",
 		 win->geo.size / SZ_1K, win->geo.bir);
-	return loan;
+	return pmem;
 
 out_put_module:
 	module_put(THIS_MODULE);
@@ -159,16 +159,16 @@ out_put_module:
 }
 
 /**
- * nvme_cmb_take_back - undo nvme_cmb_lend()
- * @loan: the loan
+ * nvme_cmb_pmem_del - undo nvme_cmb_pmem_add()
+ * @pmem: the pmem
  *
  * When this returns nobody uses the PMR.
  *
  * Context: may sleep.
  */
-void nvme_cmb_take_back(struct nvme_cmb_loan *loan)
+void nvme_cmb_pmem_del(struct nvme_cmb_pmem_dev *pmem)
 {
-	auxiliary_device_delete(&loan->adev);
-	auxiliary_device_uninit(&loan->adev);
+	auxiliary_device_delete(&pmem->adev);
+	auxiliary_device_uninit(&pmem->adev);
 	module_put(THIS_MODULE);
 }

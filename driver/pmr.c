@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The Persistent Memory Region (1.4, 4.8): a window onto memory that keeps what was
- * flushed, and that the CPU reaches without a trap.
+ * The Persistent Memory Region (1.4, 4.8): it keeps what was flushed. The CPU accesses it
+ * without a trap.
  */
 #include <linux/iopoll.h>
 #include <linux/nvme.h>
@@ -14,8 +14,9 @@ static bool nvme_cmb_pmr_present(const struct nvme_cmb_ctrl *ctrl)
 }
 
 /*
- * PMRSTS.NRDY clears within PMRCAP.PMRTO after PMRCTL.EN was set (1.4, 3.1.23). In
- * QEMU it does so at once, and a read of PMRSTS costs a flush: look first, wait then.
+ * PMRSTS.NRDY clears within PMRCAP.PMRTO after PMRCTL.EN was set (1.4, 3.1.23). In QEMU it
+ * clears at once, and each read of PMRSTS costs a flush. So the first read comes without a
+ * wait before it.
  */
 static int nvme_cmb_pmr_enable(const struct nvme_cmb_window *win)
 {
@@ -33,7 +34,7 @@ static int nvme_cmb_pmr_enable(const struct nvme_cmb_window *win)
 
 static void nvme_cmb_pmr_disable(const struct nvme_cmb_window *win)
 {
-	if (!win->found_enabled)
+	if (!win->was_enabled)
 		writel(0, win->ctrl->regs + NVME_REG_PMRCTL);
 }
 
@@ -44,7 +45,7 @@ static int nvme_cmb_pmr_open(struct nvme_cmb_window *win)
 	u32 pmrsts = 0;
 
 	win->pmrcap = readl(ctrl->regs + NVME_REG_PMRCAP);
-	win->found_enabled = readl(ctrl->regs + NVME_REG_PMRCTL) &
+	win->was_enabled = readl(ctrl->regs + NVME_REG_PMRCTL) &
 			     NVME_CMB_PMRCTL_EN;
 	wrong = nvme_cmb_decode_pmr(win->pmrcap, &win->geo);
 	if (!wrong)
@@ -82,7 +83,7 @@ out_decline:
 	return -ENODEV;
 }
 
-static bool nvme_cmb_pmr_same(const struct nvme_cmb_window *win)
+static bool nvme_cmb_pmr_regs_match(const struct nvme_cmb_window *win)
 {
 	void __iomem *regs = win->ctrl->regs;
 
@@ -90,8 +91,8 @@ static bool nvme_cmb_pmr_same(const struct nvme_cmb_window *win)
 	       readl(regs + NVME_REG_PMRCTL) == NVME_CMB_PMRCTL_EN;
 }
 
-/* A reset may have failed to restore what was in it, of which only HSTS tells. */
-static bool nvme_cmb_pmr_accessible(const struct nvme_cmb_window *win)
+/* Only HSTS tells that a reset has failed to restore what was in the PMR. */
+static bool nvme_cmb_pmr_ready(const struct nvme_cmb_window *win)
 {
 	u32 pmrsts = readl(win->ctrl->regs + NVME_REG_PMRSTS);
 
@@ -100,9 +101,9 @@ static bool nvme_cmb_pmr_accessible(const struct nvme_cmb_window *win)
 }
 
 /*
- * What PMRCAP.PMRWBM asks for: a read from the PMR, or one of PMRSTS, after which all
- * that was written before persists. PMRSTS is read in any case, because it tells of
- * writes that went wrong. QEMU writes the whole backend out for each such read.
+ * PMRCAP.PMRWBM says what makes earlier writes persist: a read from the PMR, or a read of
+ * PMRSTS. PMRSTS is read in any case, because it tells of writes that failed. QEMU writes
+ * the whole backend to its file for each such read.
  */
 static int nvme_cmb_pmr_flush(const struct nvme_cmb_window *win)
 {
@@ -110,7 +111,7 @@ static int nvme_cmb_pmr_flush(const struct nvme_cmb_window *win)
 	const char *wrong;
 	bool read_only;
 
-	/* The stores must be on their way before a read can push them on. */
+	/* The stores leave the CPU before the read does. */
 	wmb();
 	if (!(win->pmrcap & NVME_CMB_PMRCAP_PMRWBM_PMRSTS))
 		__raw_readl(win->base);
@@ -128,9 +129,9 @@ const struct nvme_cmb_kind nvme_cmb_kind_pmr = {
 	.memory		= true,
 	.present	= nvme_cmb_pmr_present,
 	.open		= nvme_cmb_pmr_open,
-	.enable		= nvme_cmb_pmr_enable,
+	.revalidate	= nvme_cmb_pmr_enable,
 	.disable	= nvme_cmb_pmr_disable,
-	.same		= nvme_cmb_pmr_same,
-	.accessible	= nvme_cmb_pmr_accessible,
+	.regs_match	= nvme_cmb_pmr_regs_match,
+	.ready		= nvme_cmb_pmr_ready,
 	.flush		= nvme_cmb_pmr_flush,
 };

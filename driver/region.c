@@ -27,7 +27,7 @@ bool nvme_cmb_regions_present(const struct nvme_cmb_ctrl *ctrl)
 
 static int nvme_cmb_region_add_disk(struct nvme_cmb_region *region,
 				    const struct nvme_cmb_options *options,
-				    struct nvme_cmb_disk *first)
+				    struct nvme_cmb_disk *index_owner)
 {
 	struct nvme_cmb_disk *disk;
 	int ret;
@@ -40,7 +40,7 @@ static int nvme_cmb_region_add_disk(struct nvme_cmb_region *region,
 	if (ret)
 		goto out_unmap_window;
 
-	disk = nvme_cmb_disk_add(&region->win, first, options->block_size);
+	disk = nvme_cmb_disk_add(&region->win, index_owner, options->block_size);
 	if (IS_ERR(disk)) {
 		ret = PTR_ERR(disk);
 		goto out_unmap_window;
@@ -55,11 +55,11 @@ out_unmap_window:
 
 static int nvme_cmb_region_lend(struct nvme_cmb_region *region)
 {
-	struct nvme_cmb_loan *loan = nvme_cmb_lend(&region->win);
+	struct nvme_cmb_pmem_dev *pmem = nvme_cmb_pmem_add(&region->win);
 
-	if (IS_ERR(loan))
-		return PTR_ERR(loan);
-	region->loan = loan;
+	if (IS_ERR(pmem))
+		return PTR_ERR(pmem);
+	region->pmem = pmem;
 	return 0;
 }
 
@@ -67,7 +67,7 @@ static int nvme_cmb_region_add(struct nvme_cmb_region *region,
 			       struct nvme_cmb_ctrl *ctrl,
 			       const struct nvme_cmb_kind *kind,
 			       const struct nvme_cmb_options *options,
-			       struct nvme_cmb_disk *first)
+			       struct nvme_cmb_disk *index_owner)
 {
 	struct nvme_cmb_window *win = &region->win;
 	int ret;
@@ -76,10 +76,10 @@ static int nvme_cmb_region_add(struct nvme_cmb_region *region,
 	if (ret)
 		return ret;
 
-	if (options->pmem && kind->memory && nvme_cmb_lendable(win))
+	if (options->pmem && kind->memory && nvme_cmb_pmem_usable(win))
 		ret = nvme_cmb_region_lend(region);
 	else
-		ret = nvme_cmb_region_add_disk(region, options, first);
+		ret = nvme_cmb_region_add_disk(region, options, index_owner);
 	if (ret) {
 		pci_err(ctrl->pdev, "%s left out: %pe\n", kind->name,
 			ERR_PTR(ret));
@@ -93,8 +93,8 @@ static void nvme_cmb_region_del(struct nvme_cmb_region *region)
 	if (region->disk) {
 		nvme_cmb_disk_del(region->disk);
 		nvme_cmb_window_unmap(&region->win);
-	} else if (region->loan) {
-		nvme_cmb_take_back(region->loan);
+	} else if (region->pmem) {
+		nvme_cmb_pmem_del(region->pmem);
 	} else {
 		return;
 	}
@@ -123,9 +123,9 @@ int nvme_cmb_regions_add(struct nvme_cmb_regions *regions,
 	for (i = 0; i < NVME_CMB_KINDS; i++) {
 		if (!nvme_cmb_kinds[i]->present(ctrl))
 			continue;
-		err = nvme_cmb_region_add(&regions->of[i], ctrl,
+		err = nvme_cmb_region_add(&regions->region[i], ctrl,
 					  nvme_cmb_kinds[i], options,
-					  i ? regions->of[0].disk : NULL);
+					  i ? regions->region[0].disk : NULL);
 		if (!err)
 			any = true;
 		else if (!ret)
@@ -151,7 +151,7 @@ void nvme_cmb_regions_del(struct nvme_cmb_regions *regions)
 	for_each_set_bit(why, &regions->held, NVME_CMB_HOLDS)
 		nvme_cmb_regions_release(regions, why);
 	for (i = 0; i < NVME_CMB_KINDS; i++)
-		nvme_cmb_region_del(&regions->of[i]);
+		nvme_cmb_region_del(&regions->region[i]);
 }
 
 /**
@@ -161,7 +161,7 @@ void nvme_cmb_regions_del(struct nvme_cmb_regions *regions)
  *
  * Requests that are held for several reasons wait for all to end. The driver core's lock
  * on the device serialises all who hold; who releases may come at any time, but not
- * while they are being held for the same reason. Who has a loan cannot be held: flushes
+ * while they are being held for the same reason. Who has a pmem cannot be held: flushes
  * fail.
  *
  * What was written is flushed, for what comes now may be the end of the device's power, and
@@ -178,17 +178,17 @@ void nvme_cmb_regions_hold(struct nvme_cmb_regions *regions,
 	if (test_and_set_bit(why, &regions->held))
 		return;
 	for (i = 0; i < NVME_CMB_KINDS; i++) {
-		struct nvme_cmb_region *region = &regions->of[i];
+		struct nvme_cmb_region *region = &regions->region[i];
 
-		if (!region->disk && !region->loan)
+		if (!region->disk && !region->pmem)
 			continue;
 		if (region->disk)
 			nvme_cmb_disk_hold(region->disk);
 		else
-			nvme_cmb_loan_hold(region->loan);
+			nvme_cmb_pmem_hold(region->pmem);
 		if (why != NVME_CMB_HOLD_RECOVERY &&
-		    nvme_cmb_window_flush(&region->win) && region->loan)
-			nvme_cmb_loan_lose(region->loan);
+		    nvme_cmb_window_flush(&region->win) && region->pmem)
+			nvme_cmb_pmem_note_loss(region->pmem);
 	}
 }
 
@@ -207,15 +207,15 @@ void nvme_cmb_regions_release(struct nvme_cmb_regions *regions,
 	if (!test_and_clear_bit(why, &regions->held))
 		return;
 	for (i = 0; i < NVME_CMB_KINDS; i++) {
-		struct nvme_cmb_region *region = &regions->of[i];
+		struct nvme_cmb_region *region = &regions->region[i];
 
 		if (region->disk)
 			nvme_cmb_disk_release(region->disk);
-		if (!region->loan)
+		if (!region->pmem)
 			continue;
 		if (why != NVME_CMB_HOLD_SLEEP)
-			nvme_cmb_loan_lose(region->loan);
-		nvme_cmb_loan_release(region->loan);
+			nvme_cmb_pmem_note_loss(region->pmem);
+		nvme_cmb_pmem_release(region->pmem);
 	}
 }
 
@@ -237,23 +237,23 @@ int nvme_cmb_regions_restore(struct nvme_cmb_regions *regions)
 		return -ESHUTDOWN;
 
 	for (i = 0; i < NVME_CMB_KINDS; i++) {
-		struct nvme_cmb_region *region = &regions->of[i];
+		struct nvme_cmb_region *region = &regions->region[i];
 
-		if (!region->disk && !region->loan)
+		if (!region->disk && !region->pmem)
 			continue;
 		err = nvme_cmb_window_restore(&region->win);
 		if (!err)
 			continue;
 		if (err == -ENODATA && region->disk) {
 			set_bit(i, &regions->lost);
-			nvme_cmb_disk_die(region->disk,
-					  "a reset has cleared what it held");
+			nvme_cmb_disk_mark_dead(region->disk,
+						"a reset has cleared what it held");
 			continue;
 		}
 		if (region->disk)
 			nvme_cmb_disk_fail(region->disk, NULL);
 		else
-			nvme_cmb_loan_lose(region->loan);
+			nvme_cmb_pmem_note_loss(region->pmem);
 		ret = err;
 	}
 	return ret;
@@ -277,12 +277,12 @@ void nvme_cmb_regions_replace(struct nvme_cmb_regions *regions,
 	unsigned int i;
 
 	for_each_set_bit(i, &regions->lost, NVME_CMB_KINDS) {
-		struct nvme_cmb_region *region = &regions->of[i];
+		struct nvme_cmb_region *region = &regions->region[i];
 
 		nvme_cmb_region_del(region);
 		memset(region, 0, sizeof(*region));
 		nvme_cmb_region_add(region, ctrl, nvme_cmb_kinds[i], options,
-				    regions->of[!i].disk);
+				    regions->region[!i].disk);
 		clear_bit(i, &regions->lost);
 	}
 }
@@ -301,10 +301,10 @@ void nvme_cmb_regions_fail(struct nvme_cmb_regions *regions, bool for_good)
 	int i;
 
 	for (i = 0; i < NVME_CMB_KINDS; i++) {
-		struct nvme_cmb_disk *disk = regions->of[i].disk;
+		struct nvme_cmb_disk *disk = regions->region[i].disk;
 
 		if (disk && for_good)
-			nvme_cmb_disk_die(disk, "the error is permanent");
+			nvme_cmb_disk_mark_dead(disk, "the error is permanent");
 		else if (disk)
 			nvme_cmb_disk_fail(disk, "there is no recovery");
 	}
@@ -325,9 +325,9 @@ void nvme_cmb_regions_close(struct nvme_cmb_regions *regions)
 	int i;
 
 	for (i = 0; i < NVME_CMB_KINDS; i++) {
-		struct nvme_cmb_region *region = &regions->of[i];
+		struct nvme_cmb_region *region = &regions->region[i];
 
-		if (!region->disk && !region->loan)
+		if (!region->disk && !region->pmem)
 			continue;
 		nvme_cmb_window_close(&region->win);
 		if (region->disk)

@@ -26,12 +26,12 @@ extern struct nvme_cmb_options nvme_cmb_options;
  * struct nvme_cmb_region - one memory of a controller
  * @win: the memory
  * @disk: the disk over that, or NULL
- * @loan: or else who has it instead; NULL, too, if there is no such memory
+ * @pmem: or else who has it instead; NULL, too, if there is no such memory
  */
 struct nvme_cmb_region {
 	struct nvme_cmb_window win;
 	struct nvme_cmb_disk *disk;
-	struct nvme_cmb_loan *loan;
+	struct nvme_cmb_pmem_dev *pmem;
 };
 
 #define NVME_CMB_KINDS	2
@@ -39,7 +39,7 @@ struct nvme_cmb_region {
 /*
  * Why requests wait: RESET, while someone resets the device; SLEEP, while tasks are frozen
  * and the device may be without power; RECOVERY, from a PCI error; SHUTDOWN, for good. Each
- * may come, and end, in the middle of another. Who has a loan does not wait: what is
+ * may come, and end, in the middle of another. Who has a pmem does not wait: what is
  * stored meanwhile may get lost, but for sleep, when nobody stores.
  */
 enum nvme_cmb_hold {
@@ -52,13 +52,13 @@ enum nvme_cmb_hold {
 
 /**
  * struct nvme_cmb_regions - all memories of a controller
- * @of: the CMB, the PMR
+ * @region: the CMB, the PMR
  * @held: a bit for each enum nvme_cmb_hold that requests wait for
  * @lost: a bit for each memory that has lost what it held, and has a dead disk until
  *	nvme_cmb_regions_replace()
  */
 struct nvme_cmb_regions {
-	struct nvme_cmb_region of[NVME_CMB_KINDS];
+	struct nvme_cmb_region region[NVME_CMB_KINDS];
 	unsigned long held;
 	unsigned long lost;
 };

@@ -1,48 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A copy that is known to be one: between two sights of the controller.
+ * The bytes of a request, moved by the CPU, with proof that the controller was there.
  *
- *	sight		a read of VS that gives what it gave at probe; after a time
- *			without one, of all that tells this window from another
- *	silence		a time in which the controller does not answer: what is
- *			read meanwhile is invented, what is written is lost
- *	fresh		of a sight: since then no silence of 5 ms can have begun
- *			and ended
- *	stretch		what is copied between two sights, in some millisecond
+ * A controller may stop answering at any time. The CPU is not told: what it reads then is
+ * invented, and what it writes is lost. So a request is copied in chunks of about a
+ * millisecond. Before and after each chunk the driver reads VS, and compares it with what
+ * it was at probe. A chunk counts as copied if both reads match, and if less than
+ * NVME_CMB_MAX_CHECK_GAP_NS has passed between them. User space cannot write to
+ * configuration space meanwhile, which might switch the memory off and on within that time.
  */
 #include <linux/highmem.h>
 
 #include "disk.h"
 
 /**
- * nvme_cmb_disk_die - there is nothing left to wait for
+ * nvme_cmb_disk_mark_dead - let all requests fail for good
  * @disk: a disk
  * @why: for the log
  *
- * Requests fail for good, and the block layer is told in a while.
+ * @disk->dead_work tells the block layer, because that may sleep.
  *
  * Context: any.
  */
-void nvme_cmb_disk_die(struct nvme_cmb_disk *disk, const char *why)
+void nvme_cmb_disk_mark_dead(struct nvme_cmb_disk *disk, const char *why)
 {
-	if (test_and_set_bit(NVME_CMB_GONE, &disk->state))
+	if (test_and_set_bit(NVME_CMB_DEAD, &disk->state))
 		return;
 	pci_err(disk->win->ctrl->pdev, "%s: %s, the disk is dead\n",
 		disk->gd->disk_name, why);
-	cancel_delayed_work(&disk->gone);
-	schedule_delayed_work(&disk->gone, 0);
+	cancel_delayed_work(&disk->dead_work);
+	schedule_delayed_work(&disk->dead_work, 0);
 }
 
 /**
- * nvme_cmb_disk_fail - the controller does not answer, or is not the same
- * @disk: its disk
- * @why: for the log; NULL if it is the registers that say so
+ * nvme_cmb_disk_fail - let requests fail until the controller is back
+ * @disk: a disk of a controller that does not answer, or that is not the same
+ * @why: for the log; NULL if the registers are the reason
  *
- * Requests fail from here on. The next one that finds the controller answering,
- * with all registers as they were at probe, ends that. The disk is gone for good when
- * the device is: at once if Linux knows that, or if its configuration space, too,
- * has been silent for NVME_CMB_RECOVERY_SECONDS. Until then it may be recovered from
- * an error, of which requests in flight know before Linux does.
+ * The next request that finds all registers as they were at probe ends the failure.
+ *
+ * The disk is dead if the device is gone: at once if Linux knows that it is, or when its
+ * configuration space has not answered for NVME_CMB_RECOVERY_SECONDS. Requests in flight
+ * often notice an error before Linux does, and Linux may recover the device from it.
  *
  * Context: any.
  */
@@ -59,40 +58,40 @@ void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk, const char *why)
 			disk->gd->disk_name, why);
 	}
 	if (nvme_cmb_ctrl_disconnected(ctrl))
-		nvme_cmb_disk_die(disk, "the device is gone");
+		nvme_cmb_disk_mark_dead(disk, "the device is gone");
 	else if (nvme_cmb_ctrl_present(ctrl))
-		cancel_delayed_work(&disk->gone);
+		cancel_delayed_work(&disk->dead_work);
 	else
-		schedule_delayed_work(&disk->gone,
+		schedule_delayed_work(&disk->dead_work,
 				      NVME_CMB_RECOVERY_SECONDS * HZ);
 }
 
 /*
- * Who has looked says whether it @was_seen. The time noted for that, @now_ns, is some time
- * before that look: where the clock is trapped, too, it is dear.
+ * Note the result of a check. @now_ns was read a little before the check: reading the
+ * clock once more would cost a trap where the clock is emulated, too.
  */
-static bool nvme_cmb_looked(struct nvme_cmb_disk *disk, bool was_seen, u64 now_ns)
+static bool nvme_cmb_note_alive(struct nvme_cmb_disk *disk, bool alive, u64 now_ns)
 {
-	if (was_seen)
-		WRITE_ONCE(disk->seen_ns, now_ns);
+	if (alive)
+		WRITE_ONCE(disk->checked_ns, now_ns);
 	else
 		nvme_cmb_disk_fail(disk, NULL);
-	return was_seen;
+	return alive;
 }
 
-static bool nvme_cmb_see(struct nvme_cmb_disk *disk, u64 now_ns)
+static bool nvme_cmb_check_alive(struct nvme_cmb_disk *disk, u64 now_ns)
 {
-	return nvme_cmb_looked(disk, nvme_cmb_ctrl_alive(disk->win->ctrl),
+	return nvme_cmb_note_alive(disk, nvme_cmb_ctrl_alive(disk->win->ctrl),
 			       now_ns);
 }
 
-/* Is it the same controller again? */
-static bool nvme_cmb_see_again(struct nvme_cmb_disk *disk, u64 now_ns)
+/* Requests failed until now. Is the controller back, and is it the same? */
+static bool nvme_cmb_check_usable(struct nvme_cmb_disk *disk, u64 now_ns)
 {
-	if (!nvme_cmb_looked(disk, nvme_cmb_window_intact(disk->win), now_ns))
+	if (!nvme_cmb_note_alive(disk, nvme_cmb_window_usable(disk->win), now_ns))
 		return false;
 	if (test_and_clear_bit(NVME_CMB_FAILED, &disk->state)) {
-		cancel_delayed_work(&disk->gone);
+		cancel_delayed_work(&disk->dead_work);
 		pci_info(disk->win->ctrl->pdev, "%s: the controller answers again\n",
 			 disk->gd->disk_name);
 	}
@@ -100,23 +99,24 @@ static bool nvme_cmb_see_again(struct nvme_cmb_disk *disk, u64 now_ns)
 }
 
 /*
- * Before a copy: has the controller been seen alive only now? What is left of the time
- * until a silence might be missed is for the copy, which else had to be done again.
- * Another CPU may have seen it after @now_ns. If nobody has, a reset may have passed that
- * no request met, of which VS does not tell.
+ * Before a copy: was the controller checked so recently that this check is the first of the
+ * two? Half of the gap is left for the copy. Another CPU may have done it after @now_ns.
+ *
+ * If nobody has, all registers are compared. A reset may have happened that no request
+ * noticed, and VS does not tell of it.
  */
-static bool nvme_cmb_seen_lately(struct nvme_cmb_disk *disk, u64 now_ns)
+static bool nvme_cmb_recently_checked(struct nvme_cmb_disk *disk, u64 now_ns)
 {
-	if (test_bit(NVME_CMB_GONE, &disk->state))
+	if (test_bit(NVME_CMB_DEAD, &disk->state))
 		return false;
 	if (test_bit(NVME_CMB_FAILED, &disk->state))
-		return nvme_cmb_see_again(disk, now_ns);
-	return (s64)(now_ns - READ_ONCE(disk->seen_ns)) <
-	       NVME_CMB_SILENCE_NS / 2 ||
-	       nvme_cmb_looked(disk, nvme_cmb_window_same(disk->win), now_ns);
+		return nvme_cmb_check_usable(disk, now_ns);
+	return (s64)(now_ns - READ_ONCE(disk->checked_ns)) <
+	       NVME_CMB_MAX_CHECK_GAP_NS / 2 ||
+	       nvme_cmb_note_alive(disk, nvme_cmb_window_regs_match(disk->win), now_ns);
 }
 
-/* Copy @len bytes between @pos and where @iter stands, and move that on. */
+/* Copy @len bytes between @pos and where @iter stands, and advance @iter. */
 static u64 nvme_cmb_copy(const struct nvme_cmb_window *win, enum req_op op,
 			 struct req_iterator *iter, u64 pos, size_t len)
 {
@@ -169,24 +169,23 @@ void nvme_cmb_transfer_init(struct nvme_cmb_transfer *transfer,
 		.iter	= { .bio = bio, .iter = bio->bi_iter },
 		.pos	= pos,
 		.len	= len,
-		.chunk	= disk->win->stretch,
+		.chunk	= disk->win->chunk,
 		.now_ns	= ktime_get_ns(),
 	};
 }
 
 /**
- * nvme_cmb_transfer_chunk - move some bytes of a request
+ * nvme_cmb_transfer_chunk - copy the next chunk of a request, and check it
  * @disk: the disk
- * @transfer: the request's; moves on
+ * @transfer: the request's; advanced if the chunk is good
  *
- * A chunk is copied between two sights of the controller, while user space has to stay
- * away from configuration space. One that took so long that a
- * silence may hide in it is copied again, in halves: who interrupted this copy would do
- * the same to one as long, though not NVME_CMB_TRIES times in a row. The chunks grow
- * again after that, for looking at the controller is what short ones mostly do.
+ * A chunk that took longer than the check gap is copied again by the next call, and is half
+ * as long then: whatever interrupted this copy would interrupt one of the same length. After
+ * NVME_CMB_TRIES such copies in a row the request fails. After a good copy the chunks grow
+ * again, because the checks are most of what short ones cost.
  *
- * Who has slept since the last chunk sets @transfer->now_ns anew, or the first copy is in
- * vain.
+ * A caller that has slept since the last chunk sets @transfer->now_ns to the current time.
+ * Otherwise the first copy is done in vain.
  *
  * Context: process, for about a millisecond without preemption.
  * Return: BLK_STS_OK, and @transfer->len is what is left, or BLK_STS_IOERR.
@@ -197,28 +196,28 @@ blk_status_t nvme_cmb_transfer_chunk(struct nvme_cmb_disk *disk,
 	struct nvme_cmb_ctrl *ctrl = disk->win->ctrl;
 	struct req_iterator begin = transfer->iter;
 	size_t part = min(transfer->len, transfer->chunk);
-	bool locked, seen;
-	u64 seen_ns;
+	bool locked, alive;
+	u64 checked_ns;
 
-	if (!nvme_cmb_seen_lately(disk, transfer->now_ns))
+	if (!nvme_cmb_recently_checked(disk, transfer->now_ns))
 		return BLK_STS_IOERR;
 
 	locked = nvme_cmb_ctrl_lock_cfg(ctrl);
-	seen_ns = READ_ONCE(disk->seen_ns);
+	checked_ns = READ_ONCE(disk->checked_ns);
 	transfer->accesses += nvme_cmb_copy(disk->win, transfer->op,
 					    &transfer->iter, transfer->pos,
 					    part);
-	seen = nvme_cmb_see(disk, transfer->now_ns);
+	alive = nvme_cmb_check_alive(disk, transfer->now_ns);
 	transfer->now_ns = ktime_get_ns();
 	nvme_cmb_ctrl_unlock_cfg(ctrl, locked);
 
-	if (!seen)
+	if (!alive)
 		return BLK_STS_IOERR;
-	if (nvme_cmb_is_fresh(seen_ns, transfer->now_ns)) {
+	if (nvme_cmb_check_gap_ok(checked_ns, transfer->now_ns)) {
 		transfer->pos += part;
 		transfer->len -= part;
 		transfer->chunk = min(2 * transfer->chunk,
-				      (size_t)disk->win->stretch);
+				      (size_t)disk->win->chunk);
 		transfer->tries = 0;
 		return BLK_STS_OK;
 	}
@@ -229,21 +228,22 @@ blk_status_t nvme_cmb_transfer_chunk(struct nvme_cmb_disk *disk,
 	dev_err_ratelimited(&ctrl->pdev->dev,
 			    "%s: a copy of %zu bytes took longer than %ld ms %u times\n",
 			    disk->gd->disk_name, part,
-			    NVME_CMB_SILENCE_NS / NSEC_PER_MSEC,
+			    NVME_CMB_MAX_CHECK_GAP_NS / NSEC_PER_MSEC,
 			    transfer->tries);
 	return BLK_STS_IOERR;
 }
 
 /**
- * nvme_cmb_flush - make sure that what was written stays
+ * nvme_cmb_flush - make persistent what was written
  * @disk: the disk
  *
- * No cache stands before a CMB: there is nothing to do but to see it live, for those on
- * whose kernel a user may pretend that there is one. The flush of a PMR may rightly take
- * as long as the emulator's disk does, so that the time between two sights tells nothing
- * here: instead, no interrupt comes between them. Only who stops the whole CPU could
- * still hide a silence, as an emulator's host may: just before the flush and once more
- * after it.
+ * A CMB has no cache in front of it, so that only the controller is checked. Such flushes
+ * come where a user has switched the cache of the queue to "write back".
+ *
+ * The flush of a PMR may take as long as the emulator's disk needs. The time between two
+ * checks proves nothing here. Instead, interrupts are disabled between them. The controller
+ * could only be away unnoticed if something stops the whole CPU twice, just before the
+ * flush and just after it, as the host of an emulator may.
  *
  * Context: any.
  * Return: BLK_STS_OK or BLK_STS_IOERR.
@@ -254,16 +254,16 @@ blk_status_t nvme_cmb_flush(struct nvme_cmb_disk *disk)
 	unsigned long flags;
 	bool locked, flushed;
 
-	if (!nvme_cmb_seen_lately(disk, ktime_get_ns()))
+	if (!nvme_cmb_recently_checked(disk, ktime_get_ns()))
 		return BLK_STS_IOERR;
 	if (!win->write_cache)
 		return BLK_STS_OK;
 
 	locked = nvme_cmb_ctrl_lock_cfg(win->ctrl);
 	local_irq_save(flags);
-	flushed = nvme_cmb_see(disk, ktime_get_ns()) &&
+	flushed = nvme_cmb_check_alive(disk, ktime_get_ns()) &&
 		  !win->kind->flush(win) &&
-		  nvme_cmb_see(disk, ktime_get_ns());
+		  nvme_cmb_check_alive(disk, ktime_get_ns());
 	local_irq_restore(flags);
 	nvme_cmb_ctrl_unlock_cfg(win->ctrl, locked);
 	return flushed ? BLK_STS_OK : BLK_STS_IOERR;

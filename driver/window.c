@@ -7,9 +7,9 @@
 #include "memory.h"
 
 /*
- * Write combining is what both an emulator's RAM and a real device behind a
- * prefetchable BAR can bear: a CPU's cache would keep stores to itself, where no
- * read of the device's flushes them.
+ * Write combining is right for an emulator's RAM, and for a real device behind a
+ * prefetchable BAR. A write-back mapping would be wrong: stores stay in the CPU's cache, and
+ * no read from the device flushes them.
  */
 static void __iomem *nvme_cmb_window_remap(const struct nvme_cmb_window *win)
 {
@@ -97,27 +97,27 @@ void nvme_cmb_window_unmap(struct nvme_cmb_window *win)
 }
 
 /**
- * nvme_cmb_window_same - is this still the window that was mapped?
+ * nvme_cmb_window_regs_match - do all registers read as they did at probe?
  * @win: the window
  *
- * Whoever answers after a silence may be another controller, or the same one after
- * a reset that nobody told the driver of.
+ * A controller that answers again may be another one, or the same one after a reset that
+ * the driver was not told of.
  *
  * Context: any.
- * Return: true if all registers read as they did at probe.
+ * Return: true if they do.
  */
-bool nvme_cmb_window_same(const struct nvme_cmb_window *win)
+bool nvme_cmb_window_regs_match(const struct nvme_cmb_window *win)
 {
-	return win->kind->same(win) && nvme_cmb_ctrl_same(win->ctrl);
+	return win->kind->regs_match(win) && nvme_cmb_ctrl_regs_match(win->ctrl);
 }
 
 /**
- * nvme_cmb_window_flush - flush between two sights of the controller
- * @win: the window; one that no flush helps is left alone
+ * nvme_cmb_window_flush - flush, and check the controller before and after
+ * @win: the window; one without a cache is left alone
  *
- * For those who copy without looking at the controller. Nothing is acknowledged while
- * it is away; but what they wrote meanwhile is not there, and a flush that comes when it
- * is back cannot know. And for those who are about to take its power.
+ * For libnvdimm, which copies without checking the controller. A flush fails while the
+ * controller is away. Stores that were made meanwhile are lost, and a flush that comes when
+ * it is back cannot know of them. Also called before the device may lose its power.
  *
  * Context: any.
  * Return: 0 or -EIO.
@@ -130,8 +130,8 @@ int nvme_cmb_window_flush(const struct nvme_cmb_window *win)
 	if (!win->write_cache)
 		return 0;
 	locked = nvme_cmb_ctrl_lock_cfg(win->ctrl);
-	/* Whether it is accessible, the flush itself finds out. */
-	if (nvme_cmb_window_same(win))
+	/* The flush itself finds out whether the memory is ready. */
+	if (nvme_cmb_window_regs_match(win))
 		ret = win->kind->flush(win);
 	if (!nvme_cmb_ctrl_alive(win->ctrl))
 		ret = -EIO;
@@ -155,26 +155,26 @@ int nvme_cmb_window_restore(const struct nvme_cmb_window *win)
 {
 	int ret = nvme_cmb_ctrl_disable(win->ctrl);
 
-	if (!ret && !nvme_cmb_ctrl_same(win->ctrl))
+	if (!ret && !nvme_cmb_ctrl_regs_match(win->ctrl))
 		ret = -ENODEV;
 	if (!ret)
-		ret = win->kind->enable(win);
-	if (!ret && !nvme_cmb_window_intact(win))
+		ret = win->kind->revalidate(win);
+	if (!ret && !nvme_cmb_window_usable(win))
 		ret = -ENODEV;
 	return ret;
 }
 
 /**
- * nvme_cmb_window_intact - is it still that window, and can it be accessed?
+ * nvme_cmb_window_usable - is it the window of probe, and ready to be accessed?
  * @win: the window
  *
- * To ask a PMR for the latter may cost as much as to flush it.
+ * For a PMR this reads PMRSTS, which may cost as much as a flush.
  *
  * Context: any.
- * Return: true if it is, and can.
+ * Return: true if it is both.
  */
-bool nvme_cmb_window_intact(const struct nvme_cmb_window *win)
+bool nvme_cmb_window_usable(const struct nvme_cmb_window *win)
 {
-	return (!win->kind->accessible || win->kind->accessible(win)) &&
-	       nvme_cmb_window_same(win);
+	return (!win->kind->ready || win->kind->ready(win)) &&
+	       nvme_cmb_window_regs_match(win);
 }

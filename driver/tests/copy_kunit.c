@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every routine of copy.c, and the choice of measure.c, at every alignment and many lengths, in memory that
- * plays the window, with guard bytes around all that is copied.
+ * Every routine of copy.c, and the choice of measure.c, at every alignment and many
+ * lengths, in memory that plays the window, with guard bytes around all that is copied.
  */
 #include <kunit/test.h>
 #include <linux/nvme.h>
@@ -239,8 +239,8 @@ static void nvme_cmb_copy_is_chosen(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, nvme_cmb_copy_choose_in(test, test->param_value));
 	KUNIT_EXPECT_PTR_EQ(test, test->param_value, t->win.read);
 	KUNIT_EXPECT_PTR_EQ(test, test->param_value, t->win.write);
-	KUNIT_EXPECT_GT(test, t->win.stretch, 0);
-	KUNIT_EXPECT_EQ(test, 0, t->win.stretch % NVME_CMB_ACCESS);
+	KUNIT_EXPECT_GT(test, t->win.chunk, 0);
+	KUNIT_EXPECT_EQ(test, 0, t->win.chunk % NVME_CMB_ACCESS);
 }
 
 /* One that is for memory makes accesses as it likes: none for a trapped window. */
