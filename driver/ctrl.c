@@ -2,11 +2,14 @@
 /*
  * The controller: references to it, its state, its registers.
  */
+#include <linux/idr.h>
 #include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/iopoll.h>
 #include <linux/nvme.h>
 
 #include "ctrl.h"
+
+static DEFINE_IDA(nvme_cmb_ida);
 
 /*
  * A read that nobody answers returns all-ones on a PCI bus, and all-zeros in QEMU. VS is
@@ -35,24 +38,107 @@ static void nvme_cmb_ctrl_cfg_expired(struct timer_list *timer)
 }
 
 /**
+ * nvme_cmb_ctrl_init - begin the life of a controller
+ * @ctrl: all zeros; the caller has the first reference
+ * @pdev: its PCI function
+ * @release: called when the last reference is gone; frees @ctrl
+ *
+ * Context: any.
+ */
+void nvme_cmb_ctrl_init(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev,
+			void (*release)(struct nvme_cmb_ctrl *ctrl))
+{
+	kref_init(&ctrl->ref);
+	ctrl->release = release;
+	ctrl->state = NVME_CMB_CTRL_NEW;
+	ctrl->index = -1;
+	ctrl->pdev = pdev;
+	spin_lock_init(&ctrl->cfg.lock);
+	timer_setup(&ctrl->cfg.timer, nvme_cmb_ctrl_cfg_expired, 0);
+}
+
+/**
+ * nvme_cmb_ctrl_get - take a reference
+ * @ctrl: the controller
+ *
+ * Context: any.
+ */
+void nvme_cmb_ctrl_get(struct nvme_cmb_ctrl *ctrl)
+{
+	kref_get(&ctrl->ref);
+}
+
+static void nvme_cmb_ctrl_release(struct kref *ref)
+{
+	struct nvme_cmb_ctrl *ctrl = container_of(ref, struct nvme_cmb_ctrl, ref);
+
+	if (ctrl->index >= 0)
+		ida_free(&nvme_cmb_ida, ctrl->index);
+	ctrl->release(ctrl);
+}
+
+/**
+ * nvme_cmb_ctrl_put - drop a reference
+ * @ctrl: the controller, which may be gone when this returns
+ *
+ * Context: any.
+ */
+void nvme_cmb_ctrl_put(struct nvme_cmb_ctrl *ctrl)
+{
+	kref_put(&ctrl->ref, nvme_cmb_ctrl_release);
+}
+
+/**
+ * nvme_cmb_ctrl_get_index - the number for the names of the controller's disks
+ * @ctrl: the controller
+ *
+ * All disks of a controller have the same number. No other controller gets it as long as
+ * someone has a reference.
+ *
+ * Context: may sleep. The caller has the driver core's lock on the device.
+ * Return: the number, or an errno.
+ */
+int nvme_cmb_ctrl_get_index(struct nvme_cmb_ctrl *ctrl)
+{
+	if (ctrl->index < 0)
+		ctrl->index = ida_alloc(&nvme_cmb_ida, GFP_KERNEL);
+	return ctrl->index;
+}
+
+/**
+ * nvme_cmb_ctrl_set_state - change the state
+ * @ctrl: the controller
+ * @state: the new state; nothing changes if the controller is dead
+ *
+ * Context: any.
+ */
+void nvme_cmb_ctrl_set_state(struct nvme_cmb_ctrl *ctrl,
+			     enum nvme_cmb_ctrl_state state)
+{
+	enum nvme_cmb_ctrl_state old = READ_ONCE(ctrl->state);
+
+	while (old != NVME_CMB_CTRL_DEAD &&
+	       !try_cmpxchg(&ctrl->state, &old, state))
+		;
+}
+
+/**
  * nvme_cmb_ctrl_map - map BAR 0 and meet the controller
- * @ctrl: filled in on success
- * @pdev: PCI function, enabled, its BAR 0 requested
+ * @ctrl: its PCI function is enabled, its BAR 0 requested
  *
  * Context: may sleep.
  * Return: 0, -ENOMEM if BAR 0 cannot be mapped, -ENODEV if it is too small or nothing
  * answers there.
  */
-int nvme_cmb_ctrl_map(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev)
+int nvme_cmb_ctrl_map(struct nvme_cmb_ctrl *ctrl)
 {
+	struct pci_dev *pdev = ctrl->pdev;
+
 	if (pci_resource_len(pdev, 0) < NVME_REG_DBS) {
 		pci_info(pdev, "declined: BAR 0 is too small for NVMe registers\n");
 		return -ENODEV;
 	}
 
-	ctrl->pdev = pdev;
-	spin_lock_init(&ctrl->cfg.lock);
-	timer_setup(&ctrl->cfg.timer, nvme_cmb_ctrl_cfg_expired, 0);
 	ctrl->regs = pci_ioremap_bar(pdev, 0);
 	if (!ctrl->regs)
 		return -ENOMEM;
@@ -182,7 +268,7 @@ bool nvme_cmb_ctrl_disconnected(const struct nvme_cmb_ctrl *ctrl)
  * Return: 0, -ETIMEDOUT if CSTS.RDY stays set, -ENODEV if the controller
  * stopped answering.
  */
-int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl)
+int nvme_cmb_ctrl_disable(struct nvme_cmb_ctrl *ctrl)
 {
 	u64 timeout_us = (NVME_CAP_TIMEOUT(ctrl->cap) + 1) * 500 * USEC_PER_MSEC;
 	u32 cc = readl(ctrl->regs + NVME_REG_CC);
@@ -215,7 +301,7 @@ int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl)
  *
  * Context: may sleep, for a second at most.
  */
-void nvme_cmb_ctrl_shutdown(const struct nvme_cmb_ctrl *ctrl)
+void nvme_cmb_ctrl_shutdown(struct nvme_cmb_ctrl *ctrl)
 {
 	u32 cc = readl(ctrl->regs + NVME_REG_CC) & ~NVME_CC_SHN_MASK;
 	u32 csts;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The controller.
+ * The controller: a reference to it, its state, its registers.
  */
 #ifndef NVME_CMB_CTRL_H
 #define NVME_CMB_CTRL_H
 
+#include <linux/kref.h>
 #include <linux/ktime.h>
 #include <linux/pci.h>
 #include <linux/timer.h>
@@ -12,20 +13,42 @@
 #include "compat.h"
 
 /**
+ * enum nvme_cmb_ctrl_state - what a controller is good for
+ * @NVME_CMB_CTRL_NEW: it is being probed
+ * @NVME_CMB_CTRL_LIVE: nothing keeps users from its memories, though accesses may fail
+ * @NVME_CMB_CTRL_RESETTING: users are held: a reset, a recovery, sleep or shutdown
+ * @NVME_CMB_CTRL_DEAD: for good: it is gone, beyond recovery, or removed
+ */
+enum nvme_cmb_ctrl_state {
+	NVME_CMB_CTRL_NEW,
+	NVME_CMB_CTRL_LIVE,
+	NVME_CMB_CTRL_RESETTING,
+	NVME_CMB_CTRL_DEAD,
+};
+
+/**
  * struct nvme_cmb_ctrl - the NVMe controller
- * @pdev: its PCI function
- * @regs: BAR 0
+ * @ref: references. The driver has one from probe to remove, and each disk one until its
+ *	last opener is gone
+ * @release: frees the structure that this one is in
+ * @state: read by nvme_cmb_ctrl_is(), changed by nvme_cmb_ctrl_set_state()
+ * @index: the number in the names of its disks; -1 as long as there was none
+ * @pdev: its PCI function; valid until remove, whoever has a reference
+ * @regs: BAR 0; likewise
  * @cap: CAP, as read at probe
  * @vs: VS, as read at probe; see nvme_cmb_ctrl_alive()
  * @cfg: for nvme_cmb_ctrl_lock_cfg()
- * @cfg.holders: copies under way that keep user space from configuration space, and one more
- *	until @cfg.timer expires
- * @cfg.expired: they have kept it away for long enough
- * @cfg.timer: sets that
- * @cfg.lock: serialises those who begin to keep it away
- * @cfg.free_ns: when it was let in last, by ktime_get_ns()
+ * @cfg.holders: copies that use the lock, and one more for @cfg.timer
+ * @cfg.expired: the time for which the lock is kept is over; no copy may join
+ * @cfg.timer: ends that time
+ * @cfg.lock: serialises those who take the lock
+ * @cfg.free_ns: when the lock was dropped last, by ktime_get_ns()
  */
 struct nvme_cmb_ctrl {
+	struct kref ref;
+	void (*release)(struct nvme_cmb_ctrl *ctrl);
+	enum nvme_cmb_ctrl_state state;
+	int index;
 	struct pci_dev *pdev;
 	void __iomem *regs;
 	u64 cap;
@@ -39,7 +62,14 @@ struct nvme_cmb_ctrl {
 	} cfg;
 };
 
-int nvme_cmb_ctrl_map(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev);
+void nvme_cmb_ctrl_init(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev,
+			void (*release)(struct nvme_cmb_ctrl *ctrl));
+void nvme_cmb_ctrl_get(struct nvme_cmb_ctrl *ctrl);
+void nvme_cmb_ctrl_put(struct nvme_cmb_ctrl *ctrl);
+int nvme_cmb_ctrl_get_index(struct nvme_cmb_ctrl *ctrl);
+void nvme_cmb_ctrl_set_state(struct nvme_cmb_ctrl *ctrl,
+			     enum nvme_cmb_ctrl_state state);
+int nvme_cmb_ctrl_map(struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_ctrl_unmap(struct nvme_cmb_ctrl *ctrl);
 u64 nvme_cmb_ctrl_bar_len(const struct nvme_cmb_ctrl *ctrl, unsigned int bir);
 bool nvme_cmb_ctrl_answers(const struct nvme_cmb_ctrl *ctrl);
@@ -47,10 +77,24 @@ bool nvme_cmb_ctrl_regs_match(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_disconnected(const struct nvme_cmb_ctrl *ctrl);
-int nvme_cmb_ctrl_disable(const struct nvme_cmb_ctrl *ctrl);
-void nvme_cmb_ctrl_shutdown(const struct nvme_cmb_ctrl *ctrl);
+int nvme_cmb_ctrl_disable(struct nvme_cmb_ctrl *ctrl);
+void nvme_cmb_ctrl_shutdown(struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_lock_cfg(struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_ctrl_unlock_cfg(struct nvme_cmb_ctrl *ctrl, bool locked);
+
+/**
+ * nvme_cmb_ctrl_is - is the controller in a state?
+ * @ctrl: the controller
+ * @state: the state
+ *
+ * Context: any.
+ * Return: true if it is, at this moment.
+ */
+static inline bool nvme_cmb_ctrl_is(const struct nvme_cmb_ctrl *ctrl,
+				    enum nvme_cmb_ctrl_state state)
+{
+	return READ_ONCE(ctrl->state) == state;
+}
 
 #define NVME_CMB_MAX_CHECK_GAP_NS	(5 * NSEC_PER_MSEC)
 
@@ -75,8 +119,8 @@ static inline bool nvme_cmb_check_gap_ok(u64 checked_ns, u64 now_ns)
 }
 
 /*
- * For code that other tasks wait for: it must not be preempted. On PREEMPT_RT the owner of
- * any lock may be preempted, and code that wakes up others has to be preemptible.
+ * Other tasks wait for the code between these two. So it is not preempted. On PREEMPT_RT it
+ * is, as is the owner of any lock there: code that wakes up others has to be preemptible.
  */
 static inline void nvme_cmb_preempt_disable(void)
 {

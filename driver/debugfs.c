@@ -274,7 +274,7 @@ void nvme_cmb_account_add(struct nvme_cmb_disk *disk)
 	account->dir = debugfs_create_dir(disk->gd->disk_name,
 					  nvme_cmb_debugfs_root);
 	debugfs_create_file("registers", 0400, account->dir,
-			    (void *)disk->win->ctrl, &nvme_cmb_registers_fops);
+			    (void *)disk->ctrl, &nvme_cmb_registers_fops);
 	debugfs_create_file("accounting", 0600, account->dir, account,
 			    &nvme_cmb_accounting_fops);
 	debugfs_create_file("stats", 0400, account->dir, account,

@@ -2,7 +2,6 @@
 /*
  * The disk, from its first user to its last.
  */
-#include <linux/idr.h>
 #include <linux/module.h>
 #include <linux/sizes.h>
 
@@ -11,35 +10,12 @@
 /* A longer request gains nothing, and must finish before a freeze can. */
 #define NVME_CMB_MAX_SECTORS	(SZ_1M >> SECTOR_SHIFT)
 
-static DEFINE_IDA(nvme_cmb_ida);
-
-/*
- * Both disks of a controller have the same number, for as long as one of them has an
- * opener: the second keeps the first.
- */
-static int nvme_cmb_disk_get_index(struct nvme_cmb_disk *disk)
-{
-	if (disk->index_owner) {
-		get_device(disk_to_dev(disk->index_owner->gd));
-		return disk->index_owner->index;
-	}
-	return ida_alloc(&nvme_cmb_ida, GFP_KERNEL);
-}
-
-static void nvme_cmb_disk_put_index(struct nvme_cmb_disk *disk)
-{
-	if (disk->index_owner)
-		put_disk(disk->index_owner->gd);
-	else
-		ida_free(&nvme_cmb_ida, disk->index);
-}
-
 /* The last opener is gone, which may be long after nvme_cmb_disk_del(). */
 static void nvme_cmb_free_disk(struct gendisk *gd)
 {
 	struct nvme_cmb_disk *disk = gd->private_data;
 
-	nvme_cmb_disk_put_index(disk);
+	nvme_cmb_ctrl_put(disk->ctrl);
 	kfree(disk);
 }
 
@@ -127,26 +103,24 @@ static void nvme_cmb_disk_dead_work(struct work_struct *work)
 	/* To die schedules this once more. */
 	if (test_bit(NVME_CMB_DEAD, &disk->state))
 		blk_mark_disk_dead(disk->gd);
-	else if (!nvme_cmb_ctrl_present(disk->win->ctrl))
-		nvme_cmb_disk_mark_dead(disk, "the device is gone");
+	else if (!nvme_cmb_ctrl_present(disk->ctrl))
+		nvme_cmb_disk_mark_gone(disk);
 }
 
 /**
  * nvme_cmb_disk_add - register a disk
  * @win: its window, measured
- * @index_owner: the controller's other disk, to share its number; NULL for a new one
  * @block_size: its logical block size
  *
  * The copy is most of what a request to a CMB costs, and next to nothing of one to a
  * PMR: so the former's disk takes requests, whose order on the way to the window can
  * be arranged, and the latter's takes bios, which are served on the spot.
  *
- * Context: may sleep. The disk is live, and was read for partitions, when this
+ * Context: may sleep. The caller has the driver core's lock on the device. The disk is live, and was read for partitions, when this
  * returns; it has its line in the log.
  * Return: the disk, or an ERR_PTR() of what the block layer returned.
  */
 struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
-					struct nvme_cmb_disk *index_owner,
 					unsigned int block_size)
 {
 	struct queue_limits lim = {
@@ -163,35 +137,32 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 	char written[64] = "read-only";
 	struct nvme_cmb_disk *disk;
 	struct gendisk *gd;
-	int ret;
+	int index, ret;
 
+	index = nvme_cmb_ctrl_get_index(win->ctrl);
+	if (index < 0)
+		return ERR_PTR(index);
 	if (win->write_cache)
 		lim.features |= BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA;
 
 	disk = kzalloc_node(sizeof(*disk), GFP_KERNEL, dev_to_node(dev));
 	if (!disk)
 		return ERR_PTR(-ENOMEM);
+	disk->ctrl = win->ctrl;
 	disk->win = win;
 	INIT_DELAYED_WORK(&disk->dead_work, nvme_cmb_disk_dead_work);
-
-	disk->index_owner = index_owner;
-	disk->index = nvme_cmb_disk_get_index(disk);
-	if (disk->index < 0) {
-		ret = disk->index;
-		goto out_free_disk;
-	}
 
 	gd = memory ? nvme_cmb_bio_alloc_disk(disk, &lim) :
 		      nvme_cmb_mq_alloc_disk(disk, &lim);
 	if (IS_ERR(gd)) {
 		ret = PTR_ERR(gd);
-		goto out_put_index;
+		goto out_free_disk;
 	}
 	disk->gd = gd;
 	gd->fops = memory ? &nvme_cmb_bio_fops : &nvme_cmb_mq_fops;
 	gd->private_data = disk;
 	snprintf(gd->disk_name, DISK_NAME_LEN, "nvme_%s%d", win->kind->name,
-		 disk->index);
+		 index);
 	set_capacity(gd, win->geo.size >> SECTOR_SHIFT);
 	set_disk_ro(gd, win->read_only);
 
@@ -213,6 +184,7 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 		 win->geo.offset,
 		 win->read->name, win->read->width,
 		 DIV_ROUND_CLOSEST(win->read_ps, 1000), written);
+	nvme_cmb_ctrl_get(disk->ctrl);
 	return disk;
 
 out_del_account:
@@ -221,8 +193,6 @@ out_del_account:
 	put_disk(gd);
 	if (!memory)
 		nvme_cmb_mq_free(disk);
-out_put_index:
-	nvme_cmb_disk_put_index(disk);
 out_free_disk:
 	kfree(disk);
 	return ERR_PTR(ret);
@@ -241,7 +211,7 @@ void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
 {
 	/* There is no point in writing back to what is gone. */
 	if (test_bit(NVME_CMB_DEAD, &disk->state) ||
-	    !nvme_cmb_ctrl_present(disk->win->ctrl))
+	    !nvme_cmb_ctrl_present(disk->ctrl))
 		blk_mark_disk_dead(disk->gd);
 	del_gendisk(disk->gd);
 	/* Without requests nobody schedules it any more. It uses the tags. */

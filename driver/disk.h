@@ -9,38 +9,36 @@
 #include "memory.h"
 
 /*
- * FAILED: requests fail until the window is found intact again, which each of them
- * tries. GONE: they fail for good, for the device has left, or has lost what was in it.
+ * FAILED: requests fail until one of them finds the window usable again.
+ * DEAD: they fail for good. The controller is dead, or the memory has lost what it held.
  */
 enum { NVME_CMB_FAILED, NVME_CMB_DEAD };
 
-/* How long to wait for a device, while whoever else waits may be a task that nobody can kill */
+/* How long to wait for a device. Tasks that cannot be killed may wait with the driver. */
 #define NVME_CMB_RECOVERY_SECONDS	30
 
 /**
  * struct nvme_cmb_disk - one gendisk over one window
- * @win: the window; valid until nvme_cmb_disk_del() returns
- * @gd: its gendisk; an opener may keep it, and this struct, past the window
- * @index: the number in its name
- * @index_owner: the controller's other disk, if that one's number is shared
+ * @ctrl: the controller; the disk has a reference
+ * @win: the window; valid until the disk is deleted
+ * @gd: its gendisk; as long as someone has it open it is there, and so is this struct
  * @state: NVME_CMB_FAILED and NVME_CMB_DEAD, as bits
- * @checked_ns: when the controller was last seen alive, by ktime_get_ns()
- * @dead_work: tells the block layer that the disk is dead, if by then the device is gone
- * @mq: for mq.c: how requests get to the window
- * @mq.tag_set: their tags
+ * @checked_ns: when the controller last answered a check, by ktime_get_ns()
+ * @dead_work: tells the block layer that the disk is dead, if the device is gone by then
+ * @mq: for mq.c
+ * @mq.tag_set: the tags of its requests
  * @mq.lock: protects the next two
- * @mq.pending: requests that wait for the window
- * @mq.busy: someone is serving, and will look at @mq.pending again
- * @mq.wq: for @mq.work, which a busy CPU must not keep waiting
- * @mq.work: serves on when a task has to let others run
- * @account: what it all cost
+ * @mq.pending: requests to serve
+ * @mq.busy: a task serves, and will check @mq.pending again
+ * @mq.wq: for @mq.work, which must not wait for a busy CPU
+ * @mq.work: goes on serving when a task has to let others run
+ * @account: what requests cost
  * @fault: what tests want to go wrong
  */
 struct nvme_cmb_disk {
+	struct nvme_cmb_ctrl *ctrl;
 	const struct nvme_cmb_window *win;
 	struct gendisk *gd;
-	int index;
-	struct nvme_cmb_disk *index_owner;
 
 	unsigned long state;
 	u64 checked_ns;
@@ -61,16 +59,17 @@ struct nvme_cmb_disk {
 
 void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk, const char *why);
 void nvme_cmb_disk_mark_dead(struct nvme_cmb_disk *disk, const char *why);
+void nvme_cmb_disk_mark_gone(struct nvme_cmb_disk *disk);
 
 /**
- * struct nvme_cmb_transfer - the bytes of a request, on their way
+ * struct nvme_cmb_transfer - the bytes of a request, and how many are copied
  * @op: REQ_OP_READ, REQ_OP_WRITE, or one that leaves zeros
  * @iter: where in the request's pages
  * @pos: where in the window
- * @len: bytes left to move
- * @chunk: bytes to move next
- * @tries: how often that was copied in vain
- * @now_ns: the time, a little before, by ktime_get_ns()
+ * @len: bytes left to copy
+ * @chunk: bytes to copy next
+ * @tries: how often they were copied in vain
+ * @now_ns: a time shortly before the copy, by ktime_get_ns()
  * @accesses: accesses to the window so far
  */
 struct nvme_cmb_transfer {
@@ -101,7 +100,6 @@ struct gendisk *nvme_cmb_bio_alloc_disk(struct nvme_cmb_disk *disk,
 void nvme_cmb_submit_bio(struct bio *bio);
 
 struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
-					struct nvme_cmb_disk *index_owner,
 					unsigned int block_size);
 void nvme_cmb_disk_del(struct nvme_cmb_disk *disk);
 void nvme_cmb_disk_hold(struct nvme_cmb_disk *disk);

@@ -257,7 +257,7 @@ struct gendisk *nvme_cmb_mq_alloc_disk(struct nvme_cmb_disk *disk,
 	 * on the disk. Of normal priority, because it also copies for tasks of low priority.
 	 */
 	disk->mq.wq = alloc_workqueue("nvme_cmb%d", WQ_UNBOUND | WQ_MEM_RECLAIM,
-				      1, disk->index);
+				      1, disk->ctrl->index);
 	if (!disk->mq.wq)
 		return ERR_PTR(-ENOMEM);
 

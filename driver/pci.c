@@ -25,10 +25,10 @@
 
 /**
  * struct nvme_cmb_dev - all there is of one controller, in drvdata
- * @ctrl: the controller
+ * @ctrl: the controller; its references keep this structure, too
  * @regions: its memories
- * @saved: its configuration, for when a reset has cleared that
- * @recovery_timeout: ends a recovery that does not end
+ * @saved: its configuration space after probe, for a reset that clears it
+ * @recovery_timeout: ends a recovery that takes too long
  * @replace: makes new disks of memories that have lost what they held
  */
 struct nvme_cmb_dev {
@@ -38,6 +38,11 @@ struct nvme_cmb_dev {
 	struct delayed_work recovery_timeout;
 	struct delayed_work replace;
 };
+
+static void nvme_cmb_dev_release(struct nvme_cmb_ctrl *ctrl)
+{
+	kfree(container_of(ctrl, struct nvme_cmb_dev, ctrl));
+}
 
 static void nvme_cmb_recovery_timed_out(struct work_struct *work)
 {
@@ -50,28 +55,28 @@ static void nvme_cmb_recovery_timed_out(struct work_struct *work)
 }
 
 /*
- * The disks come and go under the device's lock only, as in probe and remove. Who has that
- * may be waiting for this work to end, and what holds the requests may take its time:
- * look again later.
+ * Disks come and go under the driver core's lock on the device, as in probe and remove. The
+ * task that has the lock may wait for the end of this work. So this work does not wait for
+ * the lock, but tries again later. It does the same while the users are held.
  */
 static void nvme_cmb_replace(struct work_struct *work)
 {
 	struct nvme_cmb_dev *dev = container_of(work, struct nvme_cmb_dev,
 						replace.work);
 	struct device *device = &dev->ctrl.pdev->dev;
-	bool held = true;
+	bool live = false;
 
 	if (device_trylock(device)) {
-		held = dev->regions.held;
-		if (!held) {
-			/* It may have released them only now, and not be done. */
+		live = !nvme_cmb_ctrl_is(&dev->ctrl, NVME_CMB_CTRL_RESETTING);
+		if (live) {
+			/* It may have released the users just now, and not be done. */
 			cancel_delayed_work_sync(&dev->recovery_timeout);
 			nvme_cmb_regions_replace(&dev->regions, &dev->ctrl,
 						 &nvme_cmb_options);
 		}
 		device_unlock(device);
 	}
-	if (held)
+	if (!live)
 		queue_delayed_work(system_freezable_wq, &dev->replace, HZ / 10);
 }
 
@@ -102,17 +107,18 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return -ENOMEM;
 	INIT_DELAYED_WORK(&dev->recovery_timeout, nvme_cmb_recovery_timed_out);
 	INIT_DELAYED_WORK(&dev->replace, nvme_cmb_replace);
+	nvme_cmb_ctrl_init(&dev->ctrl, pdev, nvme_cmb_dev_release);
 	pci_set_drvdata(pdev, dev);
 
 	ret = pci_enable_device_mem(pdev);
 	if (ret)
-		goto out_free_dev;
+		goto out_put_ctrl;
 
 	ret = pci_request_region(pdev, 0, KBUILD_MODNAME);
 	if (ret)
 		goto out_disable_device;
 
-	ret = nvme_cmb_ctrl_map(&dev->ctrl, pdev);
+	ret = nvme_cmb_ctrl_map(&dev->ctrl);
 	if (ret)
 		goto out_release_region;
 
@@ -127,8 +133,8 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		goto out_unmap_ctrl;
 
 	/*
-	 * Not before: a controller that was left enabled still knows queues in
-	 * memory that is no longer its own.
+	 * Not earlier: a controller that was left enabled still has queues in memory that
+	 * belongs to someone else by now.
 	 */
 	pci_set_master(pdev);
 
@@ -143,6 +149,7 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 				   &nvme_cmb_options);
 	if (ret)
 		goto out_free_saved;
+	nvme_cmb_ctrl_set_state(&dev->ctrl, NVME_CMB_CTRL_LIVE);
 	return 0;
 
 out_free_saved:
@@ -155,8 +162,8 @@ out_release_region:
 	pci_release_region(pdev, 0);
 out_disable_device:
 	pci_disable_device(pdev);
-out_free_dev:
-	kfree(dev);
+out_put_ctrl:
+	nvme_cmb_ctrl_put(&dev->ctrl);
 	return ret;
 }
 
@@ -167,15 +174,16 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 	cancel_delayed_work_sync(&dev->replace);
 	cancel_delayed_work_sync(&dev->recovery_timeout);
 	nvme_cmb_regions_del(&dev->regions);
+	nvme_cmb_ctrl_set_state(&dev->ctrl, NVME_CMB_CTRL_DEAD);
 	kfree(dev->saved);
 	pci_clear_master(pdev);
 	nvme_cmb_ctrl_unmap(&dev->ctrl);
 	pci_release_region(pdev, 0);
 	pci_disable_device(pdev);
-	kfree(dev);
+	nvme_cmb_ctrl_put(&dev->ctrl);
 }
 
-/* Nobody is left to whom an error would mean anything: requests wait for the end. */
+/* An error would mean nothing to anyone now: requests wait for the end of the system. */
 static void nvme_cmb_shutdown(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);

@@ -26,8 +26,7 @@ bool nvme_cmb_regions_present(const struct nvme_cmb_ctrl *ctrl)
 }
 
 static int nvme_cmb_region_add_disk(struct nvme_cmb_region *region,
-				    const struct nvme_cmb_options *options,
-				    struct nvme_cmb_disk *index_owner)
+				    const struct nvme_cmb_options *options)
 {
 	struct nvme_cmb_disk *disk;
 	int ret;
@@ -40,7 +39,7 @@ static int nvme_cmb_region_add_disk(struct nvme_cmb_region *region,
 	if (ret)
 		goto out_unmap_window;
 
-	disk = nvme_cmb_disk_add(&region->win, index_owner, options->block_size);
+	disk = nvme_cmb_disk_add(&region->win, options->block_size);
 	if (IS_ERR(disk)) {
 		ret = PTR_ERR(disk);
 		goto out_unmap_window;
@@ -66,8 +65,7 @@ static int nvme_cmb_region_lend(struct nvme_cmb_region *region)
 static int nvme_cmb_region_add(struct nvme_cmb_region *region,
 			       struct nvme_cmb_ctrl *ctrl,
 			       const struct nvme_cmb_kind *kind,
-			       const struct nvme_cmb_options *options,
-			       struct nvme_cmb_disk *index_owner)
+			       const struct nvme_cmb_options *options)
 {
 	struct nvme_cmb_window *win = &region->win;
 	int ret;
@@ -79,7 +77,7 @@ static int nvme_cmb_region_add(struct nvme_cmb_region *region,
 	if (options->pmem && kind->memory && nvme_cmb_pmem_usable(win))
 		ret = nvme_cmb_region_lend(region);
 	else
-		ret = nvme_cmb_region_add_disk(region, options, index_owner);
+		ret = nvme_cmb_region_add_disk(region, options);
 	if (ret) {
 		pci_err(ctrl->pdev, "%s left out: %pe\n", kind->name,
 			ERR_PTR(ret));
@@ -120,12 +118,13 @@ int nvme_cmb_regions_add(struct nvme_cmb_regions *regions,
 	bool any = false;
 	int ret = 0, err, i;
 
+	regions->ctrl = ctrl;
+	spin_lock_init(&regions->lock);
 	for (i = 0; i < NVME_CMB_KINDS; i++) {
 		if (!nvme_cmb_kinds[i]->present(ctrl))
 			continue;
 		err = nvme_cmb_region_add(&regions->region[i], ctrl,
-					  nvme_cmb_kinds[i], options,
-					  i ? regions->region[0].disk : NULL);
+					  nvme_cmb_kinds[i], options);
 		if (!err)
 			any = true;
 		else if (!ret)
@@ -154,6 +153,24 @@ void nvme_cmb_regions_del(struct nvme_cmb_regions *regions)
 		nvme_cmb_region_del(&regions->region[i]);
 }
 
+/* Return: true if that is a change. */
+static bool nvme_cmb_regions_set_held(struct nvme_cmb_regions *regions,
+				      enum nvme_cmb_hold why, bool held)
+{
+	bool change;
+
+	spin_lock(&regions->lock);
+	change = held != test_bit(why, &regions->held);
+	if (change) {
+		__change_bit(why, &regions->held);
+		nvme_cmb_ctrl_set_state(regions->ctrl, regions->held ?
+					NVME_CMB_CTRL_RESETTING :
+					NVME_CMB_CTRL_LIVE);
+	}
+	spin_unlock(&regions->lock);
+	return change;
+}
+
 /**
  * nvme_cmb_regions_hold - let requests wait
  * @regions: the memories
@@ -175,7 +192,7 @@ void nvme_cmb_regions_hold(struct nvme_cmb_regions *regions,
 {
 	int i;
 
-	if (test_and_set_bit(why, &regions->held))
+	if (!nvme_cmb_regions_set_held(regions, why, true))
 		return;
 	for (i = 0; i < NVME_CMB_KINDS; i++) {
 		struct nvme_cmb_region *region = &regions->region[i];
@@ -204,7 +221,7 @@ void nvme_cmb_regions_release(struct nvme_cmb_regions *regions,
 {
 	int i;
 
-	if (!test_and_clear_bit(why, &regions->held))
+	if (!nvme_cmb_regions_set_held(regions, why, false))
 		return;
 	for (i = 0; i < NVME_CMB_KINDS; i++) {
 		struct nvme_cmb_region *region = &regions->region[i];
@@ -265,8 +282,7 @@ int nvme_cmb_regions_restore(struct nvme_cmb_regions *regions)
  * @ctrl: the controller, disabled
  * @options: what the user wants
  *
- * The old disk may have users for as long as they like; they get errors. If the
- * controller has another disk the new one shares that one's number, as the old one did.
+ * The old disk may have users for as long as they like; they get errors.
  *
  * Context: may sleep. The caller has the driver core's lock on the device.
  */
@@ -281,8 +297,7 @@ void nvme_cmb_regions_replace(struct nvme_cmb_regions *regions,
 
 		nvme_cmb_region_del(region);
 		memset(region, 0, sizeof(*region));
-		nvme_cmb_region_add(region, ctrl, nvme_cmb_kinds[i], options,
-				    regions->region[!i].disk);
+		nvme_cmb_region_add(region, ctrl, nvme_cmb_kinds[i], options);
 		clear_bit(i, &regions->lost);
 	}
 }
@@ -308,6 +323,8 @@ void nvme_cmb_regions_fail(struct nvme_cmb_regions *regions, bool for_good)
 		else if (disk)
 			nvme_cmb_disk_fail(disk, "there is no recovery");
 	}
+	if (for_good)
+		nvme_cmb_ctrl_set_state(regions->ctrl, NVME_CMB_CTRL_DEAD);
 	nvme_cmb_regions_release(regions, NVME_CMB_HOLD_RECOVERY);
 }
 

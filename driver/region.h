@@ -52,13 +52,17 @@ enum nvme_cmb_hold {
 
 /**
  * struct nvme_cmb_regions - all memories of a controller
+ * @ctrl: the controller
  * @region: the CMB, the PMR
+ * @lock: protects @held, and the state of the controller that follows from it
  * @held: a bit for each enum nvme_cmb_hold that requests wait for
  * @lost: a bit for each memory that has lost what it held, and has a dead disk until
  *	nvme_cmb_regions_replace()
  */
 struct nvme_cmb_regions {
+	struct nvme_cmb_ctrl *ctrl;
 	struct nvme_cmb_region region[NVME_CMB_KINDS];
+	spinlock_t lock;	/* of held */
 	unsigned long held;
 	unsigned long lost;
 };

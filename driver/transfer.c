@@ -26,10 +26,26 @@ void nvme_cmb_disk_mark_dead(struct nvme_cmb_disk *disk, const char *why)
 {
 	if (test_and_set_bit(NVME_CMB_DEAD, &disk->state))
 		return;
-	pci_err(disk->win->ctrl->pdev, "%s: %s, the disk is dead\n",
+	pci_err(disk->ctrl->pdev, "%s: %s, the disk is dead\n",
 		disk->gd->disk_name, why);
 	cancel_delayed_work(&disk->dead_work);
 	schedule_delayed_work(&disk->dead_work, 0);
+}
+
+/**
+ * nvme_cmb_disk_mark_gone - the device has left: let all requests fail for good
+ * @disk: a disk of it
+ *
+ * If Linux knows that it has left, too, its other disk finds out with the next request. A
+ * device that is only absent may come back, and then the other disk goes on.
+ *
+ * Context: any.
+ */
+void nvme_cmb_disk_mark_gone(struct nvme_cmb_disk *disk)
+{
+	if (nvme_cmb_ctrl_disconnected(disk->ctrl))
+		nvme_cmb_ctrl_set_state(disk->ctrl, NVME_CMB_CTRL_DEAD);
+	nvme_cmb_disk_mark_dead(disk, "the device is gone");
 }
 
 /**
@@ -47,7 +63,7 @@ void nvme_cmb_disk_mark_dead(struct nvme_cmb_disk *disk, const char *why)
  */
 void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk, const char *why)
 {
-	const struct nvme_cmb_ctrl *ctrl = disk->win->ctrl;
+	struct nvme_cmb_ctrl *ctrl = disk->ctrl;
 
 	if (!test_and_set_bit(NVME_CMB_FAILED, &disk->state)) {
 		if (!why)
@@ -58,7 +74,7 @@ void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk, const char *why)
 			disk->gd->disk_name, why);
 	}
 	if (nvme_cmb_ctrl_disconnected(ctrl))
-		nvme_cmb_disk_mark_dead(disk, "the device is gone");
+		nvme_cmb_disk_mark_gone(disk);
 	else if (nvme_cmb_ctrl_present(ctrl))
 		cancel_delayed_work(&disk->dead_work);
 	else
@@ -67,8 +83,8 @@ void nvme_cmb_disk_fail(struct nvme_cmb_disk *disk, const char *why)
 }
 
 /*
- * Note the result of a check. @now_ns was read a little before the check: reading the
- * clock once more would cost a trap where the clock is emulated, too.
+ * Note the result of a check. @now_ns was read shortly before the check. Reading the clock
+ * again may cost a trap.
  */
 static bool nvme_cmb_note_alive(struct nvme_cmb_disk *disk, bool alive, u64 now_ns)
 {
@@ -81,7 +97,7 @@ static bool nvme_cmb_note_alive(struct nvme_cmb_disk *disk, bool alive, u64 now_
 
 static bool nvme_cmb_check_alive(struct nvme_cmb_disk *disk, u64 now_ns)
 {
-	return nvme_cmb_note_alive(disk, nvme_cmb_ctrl_alive(disk->win->ctrl),
+	return nvme_cmb_note_alive(disk, nvme_cmb_ctrl_alive(disk->ctrl),
 			       now_ns);
 }
 
@@ -92,7 +108,7 @@ static bool nvme_cmb_check_usable(struct nvme_cmb_disk *disk, u64 now_ns)
 		return false;
 	if (test_and_clear_bit(NVME_CMB_FAILED, &disk->state)) {
 		cancel_delayed_work(&disk->dead_work);
-		pci_info(disk->win->ctrl->pdev, "%s: the controller answers again\n",
+		pci_info(disk->ctrl->pdev, "%s: the controller answers again\n",
 			 disk->gd->disk_name);
 	}
 	return true;
@@ -109,6 +125,10 @@ static bool nvme_cmb_recently_checked(struct nvme_cmb_disk *disk, u64 now_ns)
 {
 	if (test_bit(NVME_CMB_DEAD, &disk->state))
 		return false;
+	if (nvme_cmb_ctrl_is(disk->ctrl, NVME_CMB_CTRL_DEAD)) {
+		nvme_cmb_disk_mark_gone(disk);
+		return false;
+	}
 	if (test_bit(NVME_CMB_FAILED, &disk->state))
 		return nvme_cmb_check_usable(disk, now_ns);
 	return (s64)(now_ns - READ_ONCE(disk->checked_ns)) <
@@ -193,7 +213,7 @@ void nvme_cmb_transfer_init(struct nvme_cmb_transfer *transfer,
 blk_status_t nvme_cmb_transfer_chunk(struct nvme_cmb_disk *disk,
 				     struct nvme_cmb_transfer *transfer)
 {
-	struct nvme_cmb_ctrl *ctrl = disk->win->ctrl;
+	struct nvme_cmb_ctrl *ctrl = disk->ctrl;
 	struct req_iterator begin = transfer->iter;
 	size_t part = min(transfer->len, transfer->chunk);
 	bool locked, alive;

@@ -129,6 +129,8 @@ int nvme_cmb_window_flush(const struct nvme_cmb_window *win)
 
 	if (!win->write_cache)
 		return 0;
+	if (nvme_cmb_ctrl_is(win->ctrl, NVME_CMB_CTRL_DEAD))
+		return -EIO;
 	locked = nvme_cmb_ctrl_lock_cfg(win->ctrl);
 	/* The flush itself finds out whether the memory is ready. */
 	if (nvme_cmb_window_regs_match(win))

@@ -54,6 +54,9 @@ reset_clears() {
 	fails dd if=/dev/zero of="$mnt/file" bs=4k count=1 conv=fsync
 	reset_clears
 	umount "$mnt"
+	mkfs.ext4 -q $CMB
+	mount $CMB "$mnt"
+	umount "$mnt"
 }
 
 @test "under load: every request fails, and the PMR's do not" {

@@ -81,18 +81,18 @@ back_with_power() {
 
 @test "a fatal error whose recovery clears the CMB: it has a new disk" {
 	[ "$KIND" = cmb ] || skip "a PMR is enabled again"
+	local old
+	old=$(cat "/sys/block/$DISK_NAME/dev")
 	exec 9<>"$DISK"
 	clear_cmbmsc
 	inject DLP
 	wait_for "the recovery" logged_times 1 "device recovery successful"
 	logged "$DISK_NAME: a reset has cleared what it held, the disk is dead"
+	wait_for "a new disk" replaced "$old"
+	disk_came "$DISK"
 	opener_has_nothing
-	# whose number is its own until it is closed
-	disk_came /dev/nvme_cmb1
-	ends_hold_data /dev/nvme_cmb1
 	exec 9<&-
-	remove
-	find_again
+	ends_hold_data "$DISK"
 }
 
 # Requests see the silence before Linux hears of any error: only a fatal one on the port,
