@@ -7,10 +7,10 @@
 
 #include "disk.h"
 
-/* A longer request gains nothing, and must finish before a freeze can. */
+/* Longer requests are not faster, and a freeze of the queue has to wait for their end. */
 #define NVME_CMB_MAX_SECTORS	(SZ_1M >> SECTOR_SHIFT)
 
-/* The last opener is gone, which may be long after nvme_cmb_disk_del(). */
+/* The last opener is gone. That may be long after the disk was deleted. */
 static void nvme_cmb_free_disk(struct gendisk *gd)
 {
 	struct nvme_cmb_disk *disk = gd->private_data;
@@ -100,27 +100,96 @@ static void nvme_cmb_disk_dead_work(struct work_struct *work)
 	struct nvme_cmb_disk *disk = container_of(work, struct nvme_cmb_disk,
 						  dead_work.work);
 
-	/* To die schedules this once more. */
+	/* nvme_cmb_disk_mark_dead() schedules this work once more. */
 	if (test_bit(NVME_CMB_DEAD, &disk->state))
 		blk_mark_disk_dead(disk->gd);
 	else if (!nvme_cmb_ctrl_present(disk->ctrl))
 		nvme_cmb_disk_mark_gone(disk);
 }
 
+static struct nvme_cmb_disk *nvme_cmb_user_disk(struct nvme_cmb_user *user)
+{
+	return container_of(user, struct nvme_cmb_disk, user);
+}
+
+/*
+ * Requests in flight end as they do. The task that releases the disk need not be the one
+ * that holds it.
+ */
+static void nvme_cmb_disk_hold(struct nvme_cmb_user *user)
+{
+	struct nvme_cmb_disk *disk = nvme_cmb_user_disk(user);
+
+	blk_freeze_queue_start_non_owner(disk->gd->queue);
+	blk_mq_freeze_queue_wait(disk->gd->queue);
+}
+
+/* What happened meanwhile is unknown here: the first request compares all registers. */
+static void nvme_cmb_disk_release(struct nvme_cmb_user *user)
+{
+	struct nvme_cmb_disk *disk = nvme_cmb_user_disk(user);
+
+	WRITE_ONCE(disk->checked_ns, 0);
+	blk_mq_unfreeze_queue_non_owner(disk->gd->queue);
+}
+
+static void nvme_cmb_disk_user_fail(struct nvme_cmb_user *user, const char *why,
+				    bool for_good)
+{
+	struct nvme_cmb_disk *disk = nvme_cmb_user_disk(user);
+
+	if (for_good)
+		nvme_cmb_disk_mark_dead(disk, why);
+	else
+		nvme_cmb_disk_fail(disk, why);
+}
+
+/*
+ * When this returns no request is served and none will be, even if someone has the disk
+ * open. What was written is flushed.
+ */
+static void nvme_cmb_disk_del(struct nvme_cmb_user *user)
+{
+	struct nvme_cmb_disk *disk = nvme_cmb_user_disk(user);
+
+	/* There is no point in writing back to a device that is gone. */
+	if (test_bit(NVME_CMB_DEAD, &disk->state) ||
+	    !nvme_cmb_ctrl_present(disk->ctrl))
+		blk_mark_disk_dead(disk->gd);
+	del_gendisk(disk->gd);
+	/* There are no requests any more that could schedule it. It uses the gendisk. */
+	cancel_delayed_work_sync(&disk->dead_work);
+	nvme_cmb_window_flush(disk->win);
+	nvme_cmb_account_del(disk);
+	if (!disk->win->kind->memory) {
+		nvme_cmb_mq_stop(disk);
+		nvme_cmb_mq_free(disk);
+	}
+	put_disk(disk->gd);
+}
+
+static const struct nvme_cmb_user_ops nvme_cmb_disk_user_ops = {
+	.hold		= nvme_cmb_disk_hold,
+	.release	= nvme_cmb_disk_release,
+	.fail		= nvme_cmb_disk_user_fail,
+	.del		= nvme_cmb_disk_del,
+};
+
 /**
  * nvme_cmb_disk_add - register a disk
  * @win: its window, measured
  * @block_size: its logical block size
  *
- * The copy is most of what a request to a CMB costs, and next to nothing of one to a
- * PMR: so the former's disk takes requests, whose order on the way to the window can
- * be arranged, and the latter's takes bios, which are served on the spot.
+ * The copy is most of the cost of a request to a CMB. So the disk of a CMB takes requests,
+ * which can be serialised. The copy is next to nothing of the cost of a request to a PMR. So
+ * the disk of a PMR takes bios, which are served at once.
  *
- * Context: may sleep. The caller has the driver core's lock on the device. The disk is live, and was read for partitions, when this
- * returns; it has its line in the log.
- * Return: the disk, or an ERR_PTR() of what the block layer returned.
+ * When this returns the disk is live, was read for partitions, and has its line in the log.
+ *
+ * Context: may sleep. The caller has the driver core's lock on the device.
+ * Return: the disk as a user of the window, or an ERR_PTR().
  */
-struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
+struct nvme_cmb_user *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 					unsigned int block_size)
 {
 	struct queue_limits lim = {
@@ -148,6 +217,7 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 	disk = kzalloc_node(sizeof(*disk), GFP_KERNEL, dev_to_node(dev));
 	if (!disk)
 		return ERR_PTR(-ENOMEM);
+	disk->user.ops = &nvme_cmb_disk_user_ops;
 	disk->ctrl = win->ctrl;
 	disk->win = win;
 	INIT_DELAYED_WORK(&disk->dead_work, nvme_cmb_disk_dead_work);
@@ -185,7 +255,7 @@ struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 		 win->read->name, win->read->width,
 		 DIV_ROUND_CLOSEST(win->read_ps, 1000), written);
 	nvme_cmb_ctrl_get(disk->ctrl);
-	return disk;
+	return &disk->user;
 
 out_del_account:
 	nvme_cmb_account_del(disk);
@@ -196,59 +266,4 @@ out_del_account:
 out_free_disk:
 	kfree(disk);
 	return ERR_PTR(ret);
-}
-
-/**
- * nvme_cmb_disk_del - undo nvme_cmb_disk_add()
- * @disk: the disk
- *
- * When this returns no request is being served and none will be, whoever still
- * has the disk open; so the window may go, and what was written is flushed.
- *
- * Context: may sleep.
- */
-void nvme_cmb_disk_del(struct nvme_cmb_disk *disk)
-{
-	/* There is no point in writing back to what is gone. */
-	if (test_bit(NVME_CMB_DEAD, &disk->state) ||
-	    !nvme_cmb_ctrl_present(disk->ctrl))
-		blk_mark_disk_dead(disk->gd);
-	del_gendisk(disk->gd);
-	/* Without requests nobody schedules it any more. It uses the tags. */
-	cancel_delayed_work_sync(&disk->dead_work);
-	nvme_cmb_window_flush(disk->win);
-	nvme_cmb_account_del(disk);
-	if (!disk->win->kind->memory) {
-		nvme_cmb_mq_stop(disk);
-		nvme_cmb_mq_free(disk);
-	}
-	put_disk(disk->gd);
-}
-
-/**
- * nvme_cmb_disk_hold - let requests wait
- * @disk: the disk
- *
- * When this returns nobody is copying, and nobody will before nvme_cmb_disk_release()
- * was called as often. For the time in which others reset the device or take
- * its power; requests in flight end as they do. The task that does so need not be
- * the one that releases.
- *
- * Context: may sleep.
- */
-void nvme_cmb_disk_hold(struct nvme_cmb_disk *disk)
-{
-	blk_freeze_queue_start_non_owner(disk->gd->queue);
-	blk_mq_freeze_queue_wait(disk->gd->queue);
-}
-
-/**
- * nvme_cmb_disk_release - undo nvme_cmb_disk_hold()
- * @disk: the disk
- *
- * Context: may sleep.
- */
-void nvme_cmb_disk_release(struct nvme_cmb_disk *disk)
-{
-	blk_mq_unfreeze_queue_non_owner(disk->gd->queue);
 }

@@ -19,6 +19,7 @@ enum { NVME_CMB_FAILED, NVME_CMB_DEAD };
 
 /**
  * struct nvme_cmb_disk - one gendisk over one window
+ * @user: it is a user of the window
  * @ctrl: the controller; the disk has a reference
  * @win: the window; valid until the disk is deleted
  * @gd: its gendisk; as long as someone has it open it is there, and so is this struct
@@ -36,6 +37,7 @@ enum { NVME_CMB_FAILED, NVME_CMB_DEAD };
  * @fault: what tests want to go wrong
  */
 struct nvme_cmb_disk {
+	struct nvme_cmb_user user;
 	struct nvme_cmb_ctrl *ctrl;
 	const struct nvme_cmb_window *win;
 	struct gendisk *gd;
@@ -99,10 +101,7 @@ struct gendisk *nvme_cmb_bio_alloc_disk(struct nvme_cmb_disk *disk,
 					struct queue_limits *lim);
 void nvme_cmb_submit_bio(struct bio *bio);
 
-struct nvme_cmb_disk *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
+struct nvme_cmb_user *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 					unsigned int block_size);
-void nvme_cmb_disk_del(struct nvme_cmb_disk *disk);
-void nvme_cmb_disk_hold(struct nvme_cmb_disk *disk);
-void nvme_cmb_disk_release(struct nvme_cmb_disk *disk);
 
 #endif

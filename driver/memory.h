@@ -8,12 +8,44 @@
 #include "ctrl.h"
 #include "regs.h"
 
+struct nvme_cmb_user;
 struct nvme_cmb_window;
+
+/**
+ * struct nvme_cmb_user_ops - what a user of a memory does when something happens to that
+ * @hold: stop accessing it until @release; returns when no access is under way. A user
+ *	that cannot stop lets its flushes fail instead
+ * @release: undo @hold
+ * @note_loss: what was written since the last flush may be lost. NULL for a user that
+ *	checks each access
+ * @fail: it is not there; for good or until it is again. @why is for the log, or NULL if
+ *	the registers are the reason and it is not for good
+ * @del: access it no more, now and later. The user may be freed when this returns
+ *
+ * All are called where one may sleep.
+ */
+struct nvme_cmb_user_ops {
+	void (*hold)(struct nvme_cmb_user *user);
+	void (*release)(struct nvme_cmb_user *user);
+	void (*note_loss)(struct nvme_cmb_user *user);
+	void (*fail)(struct nvme_cmb_user *user, const char *why, bool for_good);
+	void (*del)(struct nvme_cmb_user *user);
+};
+
+/**
+ * struct nvme_cmb_user - who uses a memory: a disk, or libnvdimm
+ * @node: in &nvme_cmb_window.users
+ * @ops: what it does
+ */
+struct nvme_cmb_user {
+	struct list_head node;
+	const struct nvme_cmb_user_ops *ops;
+};
 
 /**
  * struct nvme_cmb_kind - a kind of memory that controllers have
  * @name: in the names of its disks, and in the log
- * @memory: the CPU accesses it without a trap, even in a virtual machine
+ * @memory: the CPU accesses it like RAM. Otherwise an emulator traps each access
  * @present: does the controller have it? Changes nothing
  * @open: enable it, and find out where it lies; 0, or -ENODEV and a line in the log
  *	if it makes no usable window
@@ -47,6 +79,7 @@ extern const struct nvme_cmb_kind nvme_cmb_kind_pmr;
  * struct nvme_cmb_window - a controller's memory as the CPU sees it
  * @ctrl: the controller that owns it
  * @kind: CMB or PMR
+ * @users: who uses it; empty if the controller has no such memory, or none that is usable
  * @cmbloc: CMBLOC, as read when it was opened; see nvme_cmb_window_regs_match()
  * @cmbsz: CMBSZ, likewise
  * @pmrcap: PMRCAP, likewise
@@ -56,8 +89,8 @@ extern const struct nvme_cmb_kind nvme_cmb_kind_pmr;
  * @write_cache: what is written needs a flush to persist
  * @geo: where it lies
  * @bar: mapping of BAR @geo.bir
- * @base: its first byte in that mapping; NULL, as are @bar and both routines, if it is
- *	lent
+ * @base: first byte of the window in @bar. @bar, @base, @read and @write are NULL if
+ *	libnvdimm has the memory
  * @read: the routine that copies out of it
  * @write: the routine that copies into it
  * @read_ps: measured cost of a read access by @read, in picoseconds
@@ -67,6 +100,7 @@ extern const struct nvme_cmb_kind nvme_cmb_kind_pmr;
 struct nvme_cmb_window {
 	struct nvme_cmb_ctrl *ctrl;
 	const struct nvme_cmb_kind *kind;
+	struct list_head users;
 	u32 cmbloc;
 	u32 cmbsz;
 	u32 pmrcap;
@@ -84,14 +118,10 @@ struct nvme_cmb_window {
 	unsigned int chunk;
 };
 
-int nvme_cmb_window_open(struct nvme_cmb_window *win,
-			 struct nvme_cmb_ctrl *ctrl,
-			 const struct nvme_cmb_kind *kind);
-void nvme_cmb_window_close(struct nvme_cmb_window *win);
 int nvme_cmb_window_map(struct nvme_cmb_window *win);
 void nvme_cmb_window_unmap(struct nvme_cmb_window *win);
 int nvme_cmb_window_flush(const struct nvme_cmb_window *win);
-int nvme_cmb_window_restore(const struct nvme_cmb_window *win);
+int nvme_cmb_window_revalidate(const struct nvme_cmb_window *win);
 bool nvme_cmb_window_regs_match(const struct nvme_cmb_window *win);
 bool nvme_cmb_window_usable(const struct nvme_cmb_window *win);
 
@@ -106,7 +136,8 @@ bool nvme_cmb_window_usable(const struct nvme_cmb_window *win);
  * struct nvme_cmb_routine - one way of moving bytes
  * @name: what users call it
  * @width: bytes that @read and @write move in one access
- * @memory: for memory only: how wide its accesses are is nobody's promise
+ * @memory: only for windows that are mapped as memory: the width of its accesses is not
+ *	defined
  * @read: out of the window
  * @write: into the window
  * @zero: zeros into the window

@@ -5,14 +5,15 @@
  * Calls go down this list only:
  *
  *	pci.c		binds to the device; resets, errors, sleep
+ *	param.c		what the user wants
  *	region.c	the memories of a controller, all at once
  *	pmem_dev.c	a PMR for libnvdimm (pmem.c: the module nvme_cmb_pmem)
  *	disk.c		the gendisk
  *	mq.c, bio.c	its requests (CMB), its bios (PMR)
  *	transfer.c	the bytes of a request, and the proof that they were copied
  *	debugfs.c	what requests cost, and faults that tests ask for
- *	copy.c		bytes, to and from the window
  *	measure.c	which way to copy is the cheapest
+ *	copy.c		bytes, to and from the window
  *	window.c	a controller's memory, enabled and mapped
  *	cmb.c, pmr.c	what is particular to either
  *	ctrl.c		the controller: references, state, registers
@@ -64,28 +65,32 @@ static void nvme_cmb_replace(struct work_struct *work)
 	struct nvme_cmb_dev *dev = container_of(work, struct nvme_cmb_dev,
 						replace.work);
 	struct device *device = &dev->ctrl.pdev->dev;
-	bool live = false;
+	bool held = true;
 
+	if (nvme_cmb_ctrl_is(&dev->ctrl, NVME_CMB_CTRL_DEAD))
+		return;
 	if (device_trylock(device)) {
-		live = !nvme_cmb_ctrl_is(&dev->ctrl, NVME_CMB_CTRL_RESETTING);
-		if (live) {
-			/* It may have released the users just now, and not be done. */
+		held = dev->regions.held;
+		if (!held) {
+			/* The timeout may have released the users, and still be running. */
 			cancel_delayed_work_sync(&dev->recovery_timeout);
-			nvme_cmb_regions_replace(&dev->regions, &dev->ctrl,
-						 &nvme_cmb_options);
+			nvme_cmb_regions_replace(&dev->regions);
 		}
 		device_unlock(device);
 	}
-	if (!live)
+	if (held)
 		queue_delayed_work(system_freezable_wq, &dev->replace, HZ / 10);
 }
 
-/* Disks cannot be replaced in the middle of this, nor while the system sleeps. */
+/*
+ * All resets end here. Disks are replaced later, by the work: the users are still held, and
+ * the system may be asleep. After a shutdown nothing is replaced.
+ */
 static int nvme_cmb_restore(struct nvme_cmb_dev *dev)
 {
 	int ret = nvme_cmb_regions_restore(&dev->regions);
 
-	if (dev->regions.lost)
+	if (ret != -ESHUTDOWN && dev->regions.lost)
 		queue_delayed_work(system_freezable_wq, &dev->replace, 0);
 	return ret;
 }
@@ -174,6 +179,7 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 	cancel_delayed_work_sync(&dev->replace);
 	cancel_delayed_work_sync(&dev->recovery_timeout);
 	nvme_cmb_regions_del(&dev->regions);
+	/* Not earlier: what was written to a disk is written back when it is deleted. */
 	nvme_cmb_ctrl_set_state(&dev->ctrl, NVME_CMB_CTRL_DEAD);
 	kfree(dev->saved);
 	pci_clear_master(pdev);
@@ -183,14 +189,14 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 	nvme_cmb_ctrl_put(&dev->ctrl);
 }
 
-/* An error would mean nothing to anyone now: requests wait for the end of the system. */
+/* Requests wait for the end of the system. Nobody could use an error any more. */
 static void nvme_cmb_shutdown(struct pci_dev *pdev)
 {
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
 	cancel_delayed_work_sync(&dev->replace);
 	nvme_cmb_regions_hold(&dev->regions, NVME_CMB_HOLD_SHUTDOWN);
-	nvme_cmb_regions_close(&dev->regions);
+	nvme_cmb_regions_disable(&dev->regions);
 	if (!nvme_cmb_ctrl_disable(&dev->ctrl))
 		nvme_cmb_ctrl_shutdown(&dev->ctrl);
 	pci_clear_master(pdev);

@@ -1,38 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A PMR as a device of its own, for another driver: nvme_cmb_pmem. An auxiliary device
- * between them keeps libnvdimm away from those who have no use for it.
+ * A PMR for libnvdimm: an auxiliary device, to which the module nvme_cmb_pmem binds. So
+ * libnvdimm is loaded only by those who use it.
  */
 #include <linux/memremap.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
-#include "memory.h"
 #include "pmem.h"
+
+static struct nvme_cmb_pmem_dev *nvme_cmb_user_pmem(struct nvme_cmb_user *user)
+{
+	return container_of(user, struct nvme_cmb_pmem_dev, user);
+}
 
 static void nvme_cmb_pmem_free(struct device *dev)
 {
 	kfree(container_of(dev, struct nvme_cmb_pmem_dev, adev.dev));
 }
 
+static void nvme_cmb_pmem_note_loss(struct nvme_cmb_user *user)
+{
+	atomic_inc(&nvme_cmb_user_pmem(user)->losses);
+}
+
 /*
- * Nobody here sees the stores. A flush has to fail if any of them may have got lost
- * since the last one: in a reset, or in a silence that a flush has seen. It says so
- * once, as fsync() does of a write error.
+ * libnvdimm stores without the driver. A flush fails if stores may have been lost since the
+ * last one, in a reset, or while a flush found the controller away. One flush reports it, as
+ * fsync() reports a write error once.
  *
- * A flush fails, and is not the one that says so, if it began before the loss was over:
- * stores that come after it may be lost, too.
+ * If a loss ends while a flush runs, this flush fails, and so does the next one: it reports
+ * the loss.
  */
 static int nvme_cmb_pmem_flush(struct nvme_cmb_pmem_dev *pmem)
 {
 	int losses = atomic_read(&pmem->losses);
-	bool lost = atomic_xchg(&pmem->told, losses) != losses;
+	bool lost = atomic_xchg(&pmem->reported, losses) != losses;
 	int ret = nvme_cmb_window_flush(pmem->win);
 
-	/* What is stored from now on may be lost as well, until a flush succeeds. */
+	/* Until a flush succeeds, stores may be lost as well. */
 	if (ret)
-		nvme_cmb_pmem_note_loss(pmem);
-	/* Pairs with nvme_cmb_pmem_release(): no hold, then all its losses are seen. */
+		nvme_cmb_pmem_note_loss(&pmem->user);
+	/* Pairs with nvme_cmb_pmem_release(): without a hold, all its losses are visible. */
 	if (atomic_read_acquire(&pmem->holds) ||
 	    atomic_read(&pmem->losses) != losses)
 		ret = -EIO;
@@ -44,48 +53,49 @@ static int nvme_cmb_pmem_flush(struct nvme_cmb_pmem_dev *pmem)
 	return ret;
 }
 
-/**
- * nvme_cmb_pmem_note_loss - stores may have got lost
- * @pmem: the pmem; its next flush fails
- *
- * Context: any.
- */
-void nvme_cmb_pmem_note_loss(struct nvme_cmb_pmem_dev *pmem)
+/* Stores cannot be held. They may be lost from now on, so that flushes fail. */
+static void nvme_cmb_pmem_hold(struct nvme_cmb_user *user)
 {
-	atomic_inc(&pmem->losses);
+	atomic_inc(&nvme_cmb_user_pmem(user)->holds);
 }
 
-/**
- * nvme_cmb_pmem_hold - stores may get lost from now on
- * @pmem: the pmem; flushes fail until nvme_cmb_pmem_release()
- *
- * Context: any.
- */
-void nvme_cmb_pmem_hold(struct nvme_cmb_pmem_dev *pmem)
+static void nvme_cmb_pmem_release(struct nvme_cmb_user *user)
 {
-	atomic_inc(&pmem->holds);
+	atomic_fetch_sub_release(1, &nvme_cmb_user_pmem(user)->holds);
 }
 
-/**
- * nvme_cmb_pmem_release - undo nvme_cmb_pmem_hold()
- * @pmem: the pmem; if any store may have got lost, nvme_cmb_pmem_note_loss() was told before
- *
- * Context: any.
- */
-void nvme_cmb_pmem_release(struct nvme_cmb_pmem_dev *pmem)
+static void nvme_cmb_pmem_fail(struct nvme_cmb_user *user, const char *why,
+			       bool for_good)
 {
-	atomic_fetch_sub_release(1, &pmem->holds);
+	nvme_cmb_pmem_note_loss(user);
 }
 
+static void nvme_cmb_pmem_del(struct nvme_cmb_user *user)
+{
+	struct nvme_cmb_pmem_dev *pmem = nvme_cmb_user_pmem(user);
+
+	auxiliary_device_delete(&pmem->adev);
+	auxiliary_device_uninit(&pmem->adev);
+	module_put(THIS_MODULE);
+}
+
+static const struct nvme_cmb_user_ops nvme_cmb_pmem_user_ops = {
+	.hold		= nvme_cmb_pmem_hold,
+	.release	= nvme_cmb_pmem_release,
+	.note_loss	= nvme_cmb_pmem_note_loss,
+	.fail		= nvme_cmb_pmem_fail,
+	.del		= nvme_cmb_pmem_del,
+};
+
 /**
- * nvme_cmb_pmem_usable - could libnvdimm make a disk of it?
- * @win: the PMR, enabled; why not is said in the log
+ * nvme_cmb_pmem_usable - can libnvdimm use a PMR?
+ * @win: the PMR, enabled; if not, the reason is in the log
  *
- * nd_pmem writes to it, maps it with struct pages, and has no mapping here that a
- * flush could read from.
+ * nd_pmem stores to it, and maps it with struct pages. Nothing here maps it, so that a flush
+ * cannot read from it.
  *
  * Context: any.
- * Return: true if it could.
+ * Return: true if it can.
  */
 bool nvme_cmb_pmem_usable(const struct nvme_cmb_window *win)
 {
@@ -108,15 +118,15 @@ bool nvme_cmb_pmem_usable(const struct nvme_cmb_window *win)
 }
 
 /**
- * nvme_cmb_pmem_add - give a PMR into other hands
+ * nvme_cmb_pmem_add - register a device for libnvdimm
  * @win: the PMR, enabled but not mapped
  *
- * The module is in use until nvme_cmb_pmem_del(): libnvdimm's disk may be mounted.
+ * The module is in use as long as the device is there: libnvdimm's disk may be mounted.
  *
  * Context: may sleep.
- * Return: the pmem, or an ERR_PTR().
+ * Return: the device as a user of the window, or an ERR_PTR().
  */
-struct nvme_cmb_pmem_dev *nvme_cmb_pmem_add(const struct nvme_cmb_window *win)
+struct nvme_cmb_user *nvme_cmb_pmem_add(const struct nvme_cmb_window *win)
 {
 	struct pci_dev *pdev = win->ctrl->pdev;
 	struct nvme_cmb_pmem_dev *pmem;
@@ -129,6 +139,7 @@ struct nvme_cmb_pmem_dev *nvme_cmb_pmem_add(const struct nvme_cmb_window *win)
 		ret = -ENOMEM;
 		goto out_put_module;
 	}
+	pmem->user.ops = &nvme_cmb_pmem_user_ops;
 	pmem->win = win;
 	pmem->flush = nvme_cmb_pmem_flush;
 	pmem->res.start = pci_resource_start(pdev, win->geo.bir);
@@ -149,26 +160,11 @@ struct nvme_cmb_pmem_dev *nvme_cmb_pmem_add(const struct nvme_cmb_window *win)
 		auxiliary_device_uninit(&pmem->adev);
 		goto out_put_module;
 	}
-	pci_info(pdev, "PMR: %llu KiB in BAR %u lent to libnvdimm\n",
+	pci_info(pdev, "PMR: %llu KiB in BAR %u given to libnvdimm\n",
 		 win->geo.size / SZ_1K, win->geo.bir);
-	return pmem;
+	return &pmem->user;
 
 out_put_module:
 	module_put(THIS_MODULE);
 	return ERR_PTR(ret);
-}
-
-/**
- * nvme_cmb_pmem_del - undo nvme_cmb_pmem_add()
- * @pmem: the pmem
- *
- * When this returns nobody uses the PMR.
- *
- * Context: may sleep.
- */
-void nvme_cmb_pmem_del(struct nvme_cmb_pmem_dev *pmem)
-{
-	auxiliary_device_delete(&pmem->adev);
-	auxiliary_device_uninit(&pmem->adev);
-	module_put(THIS_MODULE);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The memories of one controller, and what is done to all of them at once.
+ * The memories of one controller: from registers to disks, and what happens to all at once.
  */
 #include "region.h"
 
@@ -25,91 +25,95 @@ bool nvme_cmb_regions_present(const struct nvme_cmb_ctrl *ctrl)
 	return false;
 }
 
-static int nvme_cmb_region_add_disk(struct nvme_cmb_region *region,
-				    const struct nvme_cmb_options *options)
+static struct nvme_cmb_user *
+nvme_cmb_region_add_disk(struct nvme_cmb_window *win,
+			 const struct nvme_cmb_options *options)
 {
-	struct nvme_cmb_disk *disk;
+	struct nvme_cmb_user *user;
 	int ret;
 
-	ret = nvme_cmb_window_map(&region->win);
+	ret = nvme_cmb_window_map(win);
 	if (ret)
-		return ret;
+		return ERR_PTR(ret);
 
-	ret = nvme_cmb_copy_choose(&region->win, options->routine);
+	ret = nvme_cmb_copy_choose(win, options->routine);
 	if (ret)
 		goto out_unmap_window;
 
-	disk = nvme_cmb_disk_add(&region->win, options->block_size);
-	if (IS_ERR(disk)) {
-		ret = PTR_ERR(disk);
+	user = nvme_cmb_disk_add(win, options->block_size);
+	if (IS_ERR(user)) {
+		ret = PTR_ERR(user);
 		goto out_unmap_window;
 	}
-	region->disk = disk;
-	return 0;
+	return user;
 
 out_unmap_window:
-	nvme_cmb_window_unmap(&region->win);
-	return ret;
+	nvme_cmb_window_unmap(win);
+	return ERR_PTR(ret);
 }
 
-static int nvme_cmb_region_lend(struct nvme_cmb_region *region)
+static int nvme_cmb_region_add(struct nvme_cmb_regions *regions, unsigned int i)
 {
-	struct nvme_cmb_pmem_dev *pmem = nvme_cmb_pmem_add(&region->win);
-
-	if (IS_ERR(pmem))
-		return PTR_ERR(pmem);
-	region->pmem = pmem;
-	return 0;
-}
-
-static int nvme_cmb_region_add(struct nvme_cmb_region *region,
-			       struct nvme_cmb_ctrl *ctrl,
-			       const struct nvme_cmb_kind *kind,
-			       const struct nvme_cmb_options *options)
-{
-	struct nvme_cmb_window *win = &region->win;
+	const struct nvme_cmb_kind *kind = nvme_cmb_kinds[i];
+	struct nvme_cmb_window *win = &regions->win[i];
+	struct nvme_cmb_user *user;
 	int ret;
 
-	ret = nvme_cmb_window_open(win, ctrl, kind);
+	/* A user that is added now would miss the hold, and be released all the same. */
+	if (WARN_ON_ONCE(regions->held))
+		return -EBUSY;
+
+	win->ctrl = regions->ctrl;
+	win->kind = kind;
+	ret = kind->open(win);
 	if (ret)
 		return ret;
 
-	if (options->pmem && kind->memory && nvme_cmb_pmem_usable(win))
-		ret = nvme_cmb_region_lend(region);
+	if (regions->options->pmem && kind->memory && nvme_cmb_pmem_usable(win))
+		user = nvme_cmb_pmem_add(win);
 	else
-		ret = nvme_cmb_region_add_disk(region, options);
-	if (ret) {
-		pci_err(ctrl->pdev, "%s left out: %pe\n", kind->name,
-			ERR_PTR(ret));
-		nvme_cmb_window_close(win);
+		user = nvme_cmb_region_add_disk(win, regions->options);
+	if (IS_ERR(user)) {
+		pci_err(regions->ctrl->pdev, "%s left out: %pe\n", kind->name,
+			user);
+		kind->disable(win);
+		return PTR_ERR(user);
 	}
-	return ret;
+	list_add_tail(&user->node, &win->users);
+	return 0;
 }
 
-static void nvme_cmb_region_del(struct nvme_cmb_region *region)
+/* Nobody uses a memory that the controller does not have, or that is not usable. */
+static bool nvme_cmb_region_used(const struct nvme_cmb_window *win)
 {
-	if (region->disk) {
-		nvme_cmb_disk_del(region->disk);
-		nvme_cmb_window_unmap(&region->win);
-	} else if (region->pmem) {
-		nvme_cmb_pmem_del(region->pmem);
-	} else {
+	return !list_empty(&win->users);
+}
+
+static void nvme_cmb_region_del(struct nvme_cmb_window *win)
+{
+	struct nvme_cmb_user *user, *next;
+
+	if (!nvme_cmb_region_used(win))
 		return;
+	list_for_each_entry_safe(user, next, &win->users, node) {
+		list_del(&user->node);
+		user->ops->del(user);
 	}
-	nvme_cmb_window_close(&region->win);
+	if (win->bar)
+		nvme_cmb_window_unmap(win);
+	win->kind->disable(win);
 }
 
 /**
- * nvme_cmb_regions_add - make disks of a controller's memories, or lend them
+ * nvme_cmb_regions_add - make disks of a controller's memories, or give them to libnvdimm
  * @regions: filled in on success; all zeros before
  * @ctrl: the controller, disabled
- * @options: what the user wants
+ * @options: what the user wants; valid as long as @regions
  *
- * A memory that cannot be used is left out, which is said in the log, as long as
- * anything is left.
+ * A memory that cannot be used is left out, if another one can. That is said in the log.
  *
  * Context: may sleep.
- * Return: 0, or the errno of the first if nothing is left.
+ * Return: 0, or the errno of the first memory if none can be used.
  */
 int nvme_cmb_regions_add(struct nvme_cmb_regions *regions,
 			 struct nvme_cmb_ctrl *ctrl,
@@ -119,12 +123,13 @@ int nvme_cmb_regions_add(struct nvme_cmb_regions *regions,
 	int ret = 0, err, i;
 
 	regions->ctrl = ctrl;
+	regions->options = options;
 	spin_lock_init(&regions->lock);
 	for (i = 0; i < NVME_CMB_KINDS; i++) {
+		INIT_LIST_HEAD(&regions->win[i].users);
 		if (!nvme_cmb_kinds[i]->present(ctrl))
 			continue;
-		err = nvme_cmb_region_add(&regions->region[i], ctrl,
-					  nvme_cmb_kinds[i], options);
+		err = nvme_cmb_region_add(regions, i);
 		if (!err)
 			any = true;
 		else if (!ret)
@@ -137,20 +142,19 @@ int nvme_cmb_regions_add(struct nvme_cmb_regions *regions,
  * nvme_cmb_regions_del - undo nvme_cmb_regions_add()
  * @regions: the memories
  *
- * Requests that wait do so no longer: a recovery may have failed, a device have left in
- * its sleep, or a shutdown not have got far yet.
+ * Users that are held are released first: a recovery may have failed, the device may have
+ * left while the system slept, or a shutdown may be under way.
  *
  * Context: may sleep.
  */
 void nvme_cmb_regions_del(struct nvme_cmb_regions *regions)
 {
-	unsigned int why;
-	int i;
+	unsigned int why, i;
 
 	for_each_set_bit(why, &regions->held, NVME_CMB_HOLDS)
 		nvme_cmb_regions_release(regions, why);
 	for (i = 0; i < NVME_CMB_KINDS; i++)
-		nvme_cmb_region_del(&regions->region[i]);
+		nvme_cmb_region_del(&regions->win[i]);
 }
 
 /* Return: true if that is a change. */
@@ -162,7 +166,7 @@ static bool nvme_cmb_regions_set_held(struct nvme_cmb_regions *regions,
 	spin_lock(&regions->lock);
 	change = held != test_bit(why, &regions->held);
 	if (change) {
-		__change_bit(why, &regions->held);
+		change_bit(why, &regions->held);
 		nvme_cmb_ctrl_set_state(regions->ctrl, regions->held ?
 					NVME_CMB_CTRL_RESETTING :
 					NVME_CMB_CTRL_LIVE);
@@ -171,42 +175,63 @@ static bool nvme_cmb_regions_set_held(struct nvme_cmb_regions *regions,
 	return change;
 }
 
+static void nvme_cmb_region_note_loss(struct nvme_cmb_window *win)
+{
+	struct nvme_cmb_user *user;
+
+	list_for_each_entry(user, &win->users, node)
+		if (user->ops->note_loss)
+			user->ops->note_loss(user);
+}
+
+static void nvme_cmb_region_hold(struct nvme_cmb_window *win,
+				 enum nvme_cmb_hold why)
+{
+	struct nvme_cmb_user *user;
+
+	if (!nvme_cmb_region_used(win))
+		return;
+	list_for_each_entry(user, &win->users, node)
+		user->ops->hold(user);
+	if (why != NVME_CMB_HOLD_RECOVERY && nvme_cmb_window_flush(win))
+		nvme_cmb_region_note_loss(win);
+}
+
 /**
- * nvme_cmb_regions_hold - let requests wait
+ * nvme_cmb_regions_hold - hold the users of all memories
  * @regions: the memories
  * @why: until that is over
  *
- * Requests that are held for several reasons wait for all to end. The driver core's lock
- * on the device serialises all who hold; who releases may come at any time, but not
- * while they are being held for the same reason. Who has a pmem cannot be held: flushes
- * fail.
+ * Users that are held for several reasons wait for the end of all. The driver core's lock on
+ * the device serialises those who hold. Those who release may do so at any time, but not
+ * while the users are being held for the same reason.
  *
- * What was written is flushed, for what comes now may be the end of the device's power, and
- * nobody else thinks of what was written long ago. Only not for a recovery: the device
- * has had an error, and keeps its power.
+ * What was written is flushed, because the device may lose its power, and nobody else
+ * flushes what was written long ago. Not for a recovery: the device has had an error, and
+ * keeps its power.
  *
  * Context: may sleep.
  */
 void nvme_cmb_regions_hold(struct nvme_cmb_regions *regions,
 			   enum nvme_cmb_hold why)
 {
-	int i;
+	unsigned int i;
 
 	if (!nvme_cmb_regions_set_held(regions, why, true))
 		return;
-	for (i = 0; i < NVME_CMB_KINDS; i++) {
-		struct nvme_cmb_region *region = &regions->region[i];
+	for (i = 0; i < NVME_CMB_KINDS; i++)
+		nvme_cmb_region_hold(&regions->win[i], why);
+}
 
-		if (!region->disk && !region->pmem)
-			continue;
-		if (region->disk)
-			nvme_cmb_disk_hold(region->disk);
-		else
-			nvme_cmb_pmem_hold(region->pmem);
-		if (why != NVME_CMB_HOLD_RECOVERY &&
-		    nvme_cmb_window_flush(&region->win) && region->pmem)
-			nvme_cmb_pmem_note_loss(region->pmem);
-	}
+static void nvme_cmb_region_release(struct nvme_cmb_window *win,
+				    enum nvme_cmb_hold why)
+{
+	struct nvme_cmb_user *user;
+
+	if (why != NVME_CMB_HOLD_SLEEP)
+		nvme_cmb_region_note_loss(win);
+	list_for_each_entry(user, &win->users, node)
+		user->ops->release(user);
 }
 
 /**
@@ -214,140 +239,144 @@ void nvme_cmb_regions_hold(struct nvme_cmb_regions *regions,
  * @regions: the memories
  * @why: what is over
  *
+ * Stores of users that cannot be held may be lost meanwhile. While the system sleeps there
+ * are none.
+ *
  * Context: may sleep.
  */
 void nvme_cmb_regions_release(struct nvme_cmb_regions *regions,
 			      enum nvme_cmb_hold why)
 {
-	int i;
+	unsigned int i;
 
 	if (!nvme_cmb_regions_set_held(regions, why, false))
 		return;
-	for (i = 0; i < NVME_CMB_KINDS; i++) {
-		struct nvme_cmb_region *region = &regions->region[i];
+	for (i = 0; i < NVME_CMB_KINDS; i++)
+		nvme_cmb_region_release(&regions->win[i], why);
+}
 
-		if (region->disk)
-			nvme_cmb_disk_release(region->disk);
-		if (!region->pmem)
-			continue;
-		if (why != NVME_CMB_HOLD_SLEEP)
-			nvme_cmb_pmem_note_loss(region->pmem);
-		nvme_cmb_pmem_release(region->pmem);
+static void nvme_cmb_region_fail(struct nvme_cmb_window *win, const char *why,
+				 bool for_good)
+{
+	struct nvme_cmb_user *user;
+
+	list_for_each_entry(user, &win->users, node)
+		user->ops->fail(user, why, for_good);
+}
+
+/* @gone: 0, or the reason why the controller is not what it was */
+static int nvme_cmb_region_restore(struct nvme_cmb_regions *regions,
+				   unsigned int i, int gone)
+{
+	struct nvme_cmb_window *win = &regions->win[i];
+	int ret;
+
+	if (!nvme_cmb_region_used(win))
+		return 0;
+	ret = gone ?: nvme_cmb_window_revalidate(win);
+	if (ret == -ENODATA) {
+		set_bit(i, &regions->lost);
+		nvme_cmb_region_fail(win, "a reset has cleared what it held", true);
+		return 0;
 	}
+	if (ret)
+		nvme_cmb_region_fail(win, NULL, false);
+	return ret;
 }
 
 /**
- * nvme_cmb_regions_restore - the device is back, they say
+ * nvme_cmb_regions_restore - after a reset, bring the controller and its memories back
  * @regions: the memories, held unless a recovery has taken too long
  *
- * What is not what it was fails its requests. What only has lost its contents does so
- * for good, and waits for nvme_cmb_regions_replace(). After a shutdown all stays closed.
+ * The users of a memory that is not what it was fail. If it has only lost what it held, they
+ * fail for good, and it waits for nvme_cmb_regions_replace(). After a shutdown nothing comes
+ * back, nor does a controller that is dead.
  *
  * Context: may sleep.
- * Return: 0, or an errno if one of them is not what it was.
+ * Return: 0, also if a memory has only lost what it held; -ESHUTDOWN after a shutdown; or the
+ * errno of the last memory that is not what it was.
  */
 int nvme_cmb_regions_restore(struct nvme_cmb_regions *regions)
 {
-	int ret = 0, err, i;
+	int gone, ret, err;
+	unsigned int i;
 
 	if (test_bit(NVME_CMB_HOLD_SHUTDOWN, &regions->held))
 		return -ESHUTDOWN;
+	if (nvme_cmb_ctrl_is(regions->ctrl, NVME_CMB_CTRL_DEAD))
+		return -ENODEV;
 
+	gone = nvme_cmb_ctrl_disable(regions->ctrl);
+	if (!gone && !nvme_cmb_ctrl_regs_match(regions->ctrl))
+		gone = -ENODEV;
+	ret = gone;
 	for (i = 0; i < NVME_CMB_KINDS; i++) {
-		struct nvme_cmb_region *region = &regions->region[i];
-
-		if (!region->disk && !region->pmem)
-			continue;
-		err = nvme_cmb_window_restore(&region->win);
-		if (!err)
-			continue;
-		if (err == -ENODATA && region->disk) {
-			set_bit(i, &regions->lost);
-			nvme_cmb_disk_mark_dead(region->disk,
-						"a reset has cleared what it held");
-			continue;
-		}
-		if (region->disk)
-			nvme_cmb_disk_fail(region->disk, NULL);
-		else
-			nvme_cmb_pmem_note_loss(region->pmem);
-		ret = err;
+		err = nvme_cmb_region_restore(regions, i, gone);
+		if (err)
+			ret = err;
 	}
 	return ret;
 }
 
 /**
- * nvme_cmb_regions_replace - make new disks where a memory has lost what it held
+ * nvme_cmb_regions_replace - make new disks of memories that have lost what they held
  * @regions: the memories, which nothing holds
- * @ctrl: the controller, disabled
- * @options: what the user wants
  *
- * The old disk may have users for as long as they like; they get errors.
+ * The old disk may have openers for as long as they like. They get errors.
  *
  * Context: may sleep. The caller has the driver core's lock on the device.
  */
-void nvme_cmb_regions_replace(struct nvme_cmb_regions *regions,
-			      struct nvme_cmb_ctrl *ctrl,
-			      const struct nvme_cmb_options *options)
+void nvme_cmb_regions_replace(struct nvme_cmb_regions *regions)
 {
 	unsigned int i;
 
 	for_each_set_bit(i, &regions->lost, NVME_CMB_KINDS) {
-		struct nvme_cmb_region *region = &regions->region[i];
+		struct nvme_cmb_window *win = &regions->win[i];
 
-		nvme_cmb_region_del(region);
-		memset(region, 0, sizeof(*region));
-		nvme_cmb_region_add(region, ctrl, nvme_cmb_kinds[i], options);
+		nvme_cmb_region_del(win);
+		memset(win, 0, sizeof(*win));
+		INIT_LIST_HEAD(&win->users);
+		nvme_cmb_region_add(regions, i);
 		clear_bit(i, &regions->lost);
 	}
 }
 
 /**
- * nvme_cmb_regions_fail - there is no recovery
+ * nvme_cmb_regions_fail - a recovery has failed
  * @regions: the memories
- * @for_good: nor will there be one
+ * @for_good: there will not be another one
  *
- * Requests fail, and those that wait for the recovery do so now.
+ * Users fail, also those that wait for the end of the recovery.
  *
  * Context: may sleep.
  */
 void nvme_cmb_regions_fail(struct nvme_cmb_regions *regions, bool for_good)
 {
-	int i;
+	const char *why = for_good ? "the error is permanent" :
+				     "there is no recovery";
+	unsigned int i;
 
-	for (i = 0; i < NVME_CMB_KINDS; i++) {
-		struct nvme_cmb_disk *disk = regions->region[i].disk;
-
-		if (disk && for_good)
-			nvme_cmb_disk_mark_dead(disk, "the error is permanent");
-		else if (disk)
-			nvme_cmb_disk_fail(disk, "there is no recovery");
-	}
+	for (i = 0; i < NVME_CMB_KINDS; i++)
+		nvme_cmb_region_fail(&regions->win[i], why, for_good);
 	if (for_good)
 		nvme_cmb_ctrl_set_state(regions->ctrl, NVME_CMB_CTRL_DEAD);
 	nvme_cmb_regions_release(regions, NVME_CMB_HOLD_RECOVERY);
 }
 
 /**
- * nvme_cmb_regions_close - leave the memories as they were found, for good
- * @regions: the memories, held
+ * nvme_cmb_regions_disable - leave the memories as they were found
+ * @regions: the memories, held for good
  *
- * Who removes the device after that releases them: requests then look first whether
- * there is still a window.
+ * Removing the device after that releases the users. Their next request finds the registers
+ * changed, and fails.
  *
  * Context: may sleep.
  */
-void nvme_cmb_regions_close(struct nvme_cmb_regions *regions)
+void nvme_cmb_regions_disable(struct nvme_cmb_regions *regions)
 {
-	int i;
+	unsigned int i;
 
-	for (i = 0; i < NVME_CMB_KINDS; i++) {
-		struct nvme_cmb_region *region = &regions->region[i];
-
-		if (!region->disk && !region->pmem)
-			continue;
-		nvme_cmb_window_close(&region->win);
-		if (region->disk)
-			set_bit(NVME_CMB_FAILED, &region->disk->state);
-	}
+	for (i = 0; i < NVME_CMB_KINDS; i++)
+		if (nvme_cmb_region_used(&regions->win[i]))
+			nvme_cmb_kinds[i]->disable(&regions->win[i]);
 }

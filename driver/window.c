@@ -23,39 +23,10 @@ static void __iomem *nvme_cmb_window_remap(const struct nvme_cmb_window *win)
 }
 
 /**
- * nvme_cmb_window_open - enable a controller's memory
- * @win: filled in on success
- * @ctrl: the controller, disabled
- * @kind: which memory
- *
- * Context: may sleep.
- * Return: 0, or -ENODEV if the memory makes no usable window, which is said in the log.
- */
-int nvme_cmb_window_open(struct nvme_cmb_window *win,
-			 struct nvme_cmb_ctrl *ctrl,
-			 const struct nvme_cmb_kind *kind)
-{
-	win->ctrl = ctrl;
-	win->kind = kind;
-	return kind->open(win);
-}
-
-/**
- * nvme_cmb_window_close - undo nvme_cmb_window_open()
- * @win: the window
- *
- * Context: may sleep.
- */
-void nvme_cmb_window_close(struct nvme_cmb_window *win)
-{
-	win->kind->disable(win);
-}
-
-/**
  * nvme_cmb_window_map - map a window
- * @win: the window, open
+ * @win: the window, enabled
  *
- * BAR 0 is the controller's; any other belongs to the window in it.
+ * BAR 0 is requested by the driver; any other BAR here.
  *
  * Context: may sleep.
  * Return: 0, -EBUSY if someone else has the BAR, -ENOMEM if it cannot be mapped.
@@ -94,6 +65,7 @@ void nvme_cmb_window_unmap(struct nvme_cmb_window *win)
 		iounmap(win->bar);
 	if (win->geo.bir)
 		pci_release_region(win->ctrl->pdev, win->geo.bir);
+	win->bar = NULL;
 }
 
 /**
@@ -142,25 +114,21 @@ int nvme_cmb_window_flush(const struct nvme_cmb_window *win)
 }
 
 /**
- * nvme_cmb_window_restore - enable the memory again after the controller was reset
- * @win: the window
+ * nvme_cmb_window_revalidate - enable the memory again after the controller was reset
+ * @win: the window of a controller that is disabled, and is the one of probe
  *
- * A loss of power clears what enables it, and a reset of the function may. A PMR is
- * enabled again then; a CMB is not, for it may hold something else by now. QEMU's
- * controller keeps it all.
+ * A loss of power clears what enables the memory, and a reset of the function may. A PMR is
+ * enabled again. A CMB is not, because it may hold something else by now. QEMU's controller
+ * keeps it all.
  *
  * Context: may sleep.
- * Return: 0, -ENODATA if the same controller has lost what was in the window, or
- * another errno if this is not the window that was mapped.
+ * Return: 0, -ENODATA if the memory has lost what it held, or another errno if this is not
+ * the window that was mapped.
  */
-int nvme_cmb_window_restore(const struct nvme_cmb_window *win)
+int nvme_cmb_window_revalidate(const struct nvme_cmb_window *win)
 {
-	int ret = nvme_cmb_ctrl_disable(win->ctrl);
+	int ret = win->kind->revalidate(win);
 
-	if (!ret && !nvme_cmb_ctrl_regs_match(win->ctrl))
-		ret = -ENODEV;
-	if (!ret)
-		ret = win->kind->revalidate(win);
 	if (!ret && !nvme_cmb_window_usable(win))
 		ret = -ENODEV;
 	return ret;
