@@ -26,7 +26,7 @@ override FULL   := $(filter-out 0,$(FULL))
 export QEMU V FULL
 
 # Build environments have a KERNEL and a CONFIG of their own: both are the lab's only
-lab := run shell check check-debug check-debug-quick lint bench bench-quick
+lab := run shell check check-all check-debug check-debug-quick lint bench bench-quick
 ifneq ($(filter $(lab),$(MAKECMDGOALS)),)
 ifneq ($(KERNEL),)
 ifneq ($(words $(KERNEL)) $(filter $(kernels) $(debug_kernels),$(KERNEL)),1 $(KERNEL))
@@ -38,7 +38,7 @@ $(error no topology '$(CONFIG)': CONFIG is one of $(configs))
 endif
 endif
 
-# run, shell and bench need one kernel, check and lint go through all
+# run, shell, check and bench need one kernel, check-all and lint go through all
 kernel        := $(or $(KERNEL),6.12)
 kernels       := $(or $(KERNEL),$(kernels))
 debug_kernels := $(or $(KERNEL),$(debug_kernels))
@@ -46,30 +46,37 @@ debug_kernels := $(or $(KERNEL),$(debug_kernels))
 debian := qemu-configs/debian.sh
 boot   := qemu-configs/boot.sh --kernel $(kernel) --config $(CONFIG)
 
-# The longest first, for three guests run at a time: they wait more than they compute
+# As many at a time: they wait more than they compute
+guests := 3
+
+# The longest first
 first := $(patsubst %,tests/%.bats,stress fail_nth hotplug reset lifecycle data large foreign)
-tests := $(wildcard tests/*.t tests/*.bats)
-tests := $(filter $(tests),$(first)) $(filter-out $(first),$(tests))
+all_tests := $(wildcard tests/*.t tests/*.bats)
+tests := $(filter $(all_tests),$(first)) $(filter-out $(first),$(all_tests))
+# "data" is as good as tests/data.bats
+find_test = $(or $(filter $1 tests/$1 tests/$1.bats tests/$1.t,$(all_tests)),$(error no test '$1' in tests/))
+files     = $(foreach test,$(tests),$(call find_test,$(test)))
 
 # What check-debug runs when it has to be quick: what only the watching kernel can run,
 # but for the file that needs many minutes
-quick := $(filter $(patsubst %,tests/%.bats,stress kunit inject),$(tests))
+quick := $(filter $(patsubst %,tests/%.bats,stress kunit inject),$(all_tests))
 
 # $(call check,KERNELS,FILES)
 define check
-	@bash -c '. qemu-configs/lib.sh && need prove'
+	@bash -c '. qemu-configs/lib.sh && need prove python3'
 	@$(debian) roots $1
 	@$(foreach k,$1,$(debian) module $k &&) $(boot) --accelerator
-	@status=0; for KERNEL in $1; do \
-		export KERNEL QUIET=1; unset IMAGES; echo "Kernel $$KERNEL"; \
-		prove --failures --comments -j3 --exec tests/run $$(tests/run --list $2) || status=1; \
-	done; exit $$status
+	@bash -c 'set -o pipefail; export KERNEL QUIET=1; unset IMAGES; status=0; for KERNEL; do \
+		echo "Kernel $$KERNEL"; words=$$(tests/run --list $2) || exit; \
+		prove --timer --failures --comments -j$(guests) --exec tests/run $$words | \
+			qemu-configs/progress.py $(guests) $$words || status=1; \
+	done; exit $$status' bash $1
 endef
 
 # The targets share their directories; Kbuild has jobs of its own, and so has prove
 .NOTPARALLEL:
 
-.PHONY: all modules run shell check check-debug check-debug-quick lint bench bench-quick bench-compare install modules_install clean clean-cache help
+.PHONY: all modules run shell check check-all check-debug check-debug-quick lint bench bench-quick bench-compare install modules_install clean clean-cache help
 
 all: modules
 
@@ -112,11 +119,14 @@ shell: ## boot a guest and give a prompt in it, with the disk there
 	@$(debian) module $(kernel)
 	@$(boot) --interactive -- qemu-configs/guest/shell.sh
 
-check: ## run the tests in guests of all three kernels
-	$(call check,$(kernels),$(tests))
+check: ## run the tests on Linux 6.12, or on KERNEL; with tests='data copy' only those
+	$(call check,$(kernel),$(files))
+
+check-all: ## run them on all kernels that Debian has
+	$(call check,$(kernels),$(files))
 
 check-debug: ## run them where the kernel watches every step, and on PREEMPT_RT
-	$(call check,$(debug_kernels),$(tests))
+	$(call check,$(debug_kernels),$(files))
 
 check-debug-quick: ## run a few of them, on the kernel that watches, whatever KERNEL is
 	$(call check,6.12-debug,$(quick))
@@ -147,8 +157,8 @@ help: ## list the targets
 	@echo
 	@echo 'The module:  KVER=release, or KDIR=directory where that kernel was built (default: the running one);'
 	@echo '             MO=directory for objects, since Linux 6.13; what Kbuild knows: INSTALL_MOD_PATH, LLVM, W, ...'
-	@echo 'The lab:     KERNEL=6.1|6.12|sid|6.12-debug|6.12-rt (run, shell: 6.12; bench: the same, and none that watches'
-	@echo '             or preempts; check: the first three; lint: the first four,'
+	@echo 'The lab:     KERNEL=6.1|6.12|sid|6.12-debug|6.12-rt (run, shell, check: 6.12; bench: the same, and none'
+	@echo '             that watches or preempts; check-all: the first three; lint: the first four,'
 	@echo '             and whatever Debian has headers for),'
 	@echo '             CONFIG=$(subst $() ,|,$(configs)),'
 	@echo '             IMAGES=directory that keeps the contents of disks and of a PMR from run to run,'
