@@ -9,6 +9,8 @@
 
 # shellcheck source=qemu-configs/lib.sh
 . "${BASH_SOURCE%/*}/../qemu-configs/lib.sh"
+# shellcheck source=qemu-configs/guest/pci.bash
+. "${BASH_SOURCE%/*}/../qemu-configs/guest/pci.bash"
 
 usage() {
 	cat <<'EOF'
@@ -21,7 +23,6 @@ DEVICE: nvme_cmb, baseline, nvme_pmr, brd, null_blk, zram, stock_nvme, virtio_bl
 EOF
 }
 
-pci=/sys/bus/pci
 null_blk=/sys/kernel/config/nullb/nullb0
 export SPAN=48M ENGINE DIRECT
 declare -A disks=(
@@ -42,10 +43,6 @@ send() { # JQ-ARG...
 }
 
 # --- devices -----------------------------------------------------------------
-
-controllers() {
-	grep -l 0x010802 "$pci"/devices/*/class | cut -d/ -f6
-}
 
 present() { # DEVICE... -> those that this kernel has modules for
 	local device
@@ -82,7 +79,7 @@ set_up() { # DEVICE
 	esac
 	udevadm settle
 	[[ ! -e ${disks[$1]} ]] || fill "${disks[$1]}"
-	take_back "${cmbs[@]}"
+	unbind "${cmbs[@]}"
 }
 
 # Reading what was never written is no reading, and zram keeps no page of zeros
@@ -92,18 +89,7 @@ fill() { # DISK
 }
 
 give() { # FUNCTION DRIVER
-	echo "$2" >"$pci/devices/$1/driver_override"
-	echo "$1" >"$pci/drivers_probe"
-	[[ -e $pci/drivers/$2/$1 ]] || die "$2 did not take $1: $(dmesg | tail -n 3)"
-	udevadm settle
-}
-
-take_back() { # FUNCTION...
-	local function
-	for function; do
-		[[ ! -e $pci/devices/$function/driver ]] ||
-			echo "$function" >"$pci/devices/$function/driver/unbind"
-	done
+	bind "$2" "$1" || die "$2 did not take $1: $(dmesg | tail -n 3)"
 }
 
 # Set DISK, ENGINE and DIRECT, and shapes to those that the device takes
@@ -162,7 +148,7 @@ run_round() { # ROUND
 		# from a pipe, because fio forgets [global] from one file to the next
 		cat common.fio "${jobs[@]}" |
 			fio --output=/tmp/fio.json --output-format=json "${shapes[@]/#/--section=}" -
-		take_back "${cmbs[@]}"
+		unbind "${cmbs[@]}"
 		send --argjson round "$1" --arg device "$device" '
 			.jobs[] | {$round, $device, shape: .jobname} + (.mixed |
 				{iops, bytes_per_s: .bw_bytes, mean_ns: .clat_ns.mean,
@@ -181,13 +167,13 @@ describe_guest() {
 		--arg clock "$(</sys/devices/system/clocksource/clocksource0/current_clocksource)" \
 		'{meta: {kernel: $release, fio: $fio, "driver parameters": $parameters,
 			"copy routines, read/write": $copy, "driver log": $log, "guest clock": $clock}}'
-	take_back "${cmbs[@]}"
+	unbind "${cmbs[@]}"
 }
 
 prepare() {
 	local device
 	stty -F /dev/ttyS3 raw
-	take_back "${cmbs[@]}" "$namespace"
+	unbind "${cmbs[@]}" "$namespace"
 	head -c 1M /dev/urandom >/tmp/random
 	for device in "${devices[@]}"; do
 		echo "$device"

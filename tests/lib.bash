@@ -3,7 +3,8 @@
 #
 # What the .bats files share. All of it runs in the guest, as root.
 
-SYS_PCI=/sys/bus/pci
+# shellcheck source=qemu-configs/guest/pci.bash
+. qemu-configs/guest/pci.bash
 
 # The disk under test, of KIND cmb or pmr, and the BAR that holds it. The topology's
 # name begins with what it has, or has first.
@@ -100,16 +101,7 @@ logged_times() {
 	[ "$times" -ge "$1" ]
 }
 
-# controllers: the NVMe functions, in bus order, one a line.
-controllers() {
-	local dev class
-	for dev in "$SYS_PCI"/devices/*; do
-		read -r class <"$dev/class"
-		[ "$class" != 0x010802 ] || echo "${dev##*/}"
-	done
-}
-
-# controller: the first of them, where a topology has but one under test.
+# controller: the first NVMe function, where a topology has but one under test.
 controller() {
 	controllers | head -n 1
 }
@@ -121,34 +113,6 @@ no_controller() {
 # function_of VENDOR:DEVICE: where that PCI device sits.
 function_of() {
 	lspci -Dnd "$1" | awk 'NR == 1 { print $1 }'
-}
-
-# bind DRIVER FUNCTION: take it from whoever has it, and give it to DRIVER.
-bind() {
-	local dev=$SYS_PCI/devices/$2
-	unbind "$2"
-	echo "$1" >"$dev/driver_override"
-	echo "$2" >"$SYS_PCI/drivers_probe"
-	bound "$1" "$2"
-}
-
-# udev reads a disk that has come, and holds its number for as long: wait for it,
-# so that the next disk gets the number that a test expects.
-unbind() {
-	local dev=$SYS_PCI/devices/$1
-	[ ! -e "$dev/driver" ] || echo "$1" >"$dev/driver/unbind"
-	settle
-}
-
-# bound DRIVER FUNCTION
-bound() {
-	[ "$(readlink -f "$SYS_PCI/devices/$2/driver")" = \
-	  "$SYS_PCI/drivers/$1" ]
-}
-
-# settle: udev has read what it wants from disks that came or changed.
-settle() {
-	udevadm settle --timeout=60
 }
 
 # disk_came DISK: a driver may add it in a worker, some time after it was bound.
@@ -189,12 +153,12 @@ load_driver() {
 	settle
 }
 
-# A PMR that is lent keeps the module in use until it is given back.
+# A PMR that libnvdimm has keeps the module in use until its controller is unbound.
 unload_driver() {
-	local lent
+	local pmem
 	settle
-	for lent in /sys/bus/auxiliary/devices/nvme_cmb.pmem.*; do
-		[ ! -e "$lent" ] || unbind "$(basename "$(realpath "$lent/..")")"
+	for pmem in /sys/bus/auxiliary/devices/nvme_cmb.pmem.*; do
+		[ ! -e "$pmem" ] || unbind "$(basename "$(realpath "$pmem/..")")"
 	done
 	modprobe -r nvme_cmb
 }

@@ -64,7 +64,7 @@ setup_file() {
 	[ "$(torn_blocks /dev/pmem0)" -eq 3 ]
 }
 
-@test "while it is lent rmmod is refused, also when nothing is mounted" {
+@test "while libnvdimm has it rmmod is refused, also when nothing is mounted" {
 	[ "$(cat /sys/module/nvme_cmb/refcnt)" -eq 1 ]
 	LC_ALL=C fails rmmod nvme_cmb | grep "is in use"
 	[ -b /dev/pmem0 ]

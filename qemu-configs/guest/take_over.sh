@@ -1,23 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Give every NVMe controller from the stock driver to nvme_cmb, by what anyone
-# would type. One that nvme_cmb declines goes back.
+# Give every NVMe controller from the stock driver to nvme_cmb. One that nvme_cmb declines
+# goes back.
 set -eu
 
+# shellcheck source=qemu-configs/guest/pci.bash
+. "${BASH_SOURCE%/*}/pci.bash"
+
 modprobe nvme_cmb
-for controller in /sys/bus/pci/drivers/nvme/????:*; do
-	[[ -e $controller ]] || continue # none was left
-	device=$(readlink -f "$controller")
-	function=${device##*/}
-	echo "$function" >"$device/driver/unbind"
-	echo nvme_cmb >"$device/driver_override"
-	echo "$function" >/sys/bus/pci/drivers_probe
-	if [[ ! -e $device/driver ]]; then
-		echo "nvme_cmb declined $function:"
-		dmesg | grep "nvme_cmb.*$function" || true
-		echo >"$device/driver_override"
-		echo "$function" >/sys/bus/pci/drivers_probe
+for function in $(controllers); do
+	if ! bound nvme "$function" || bind nvme_cmb "$function"; then
+		continue
 	fi
+	echo "nvme_cmb declined $function:"
+	dmesg | grep "nvme_cmb.*$function" || true
+	echo >"$SYS_PCI/devices/$function/driver_override"
+	echo "$function" >"$SYS_PCI/drivers_probe"
+	settle
 done
-udevadm settle
+settle
