@@ -23,22 +23,17 @@ parse_options() { # ARG...
 	devices=(nvme_cmb baseline nvme_pmr brd null_blk zram stock_nvme virtio_blk virtio_pmem one_of_1 one_of_8 memcpy)
 	while (($#)); do
 		case $1 in
-		--kernel | --rounds | --runtime)
-			(($# > 1)) || die "$1 needs a value"
-			;;&
 		--quick)
 			jobs=targets.fio runtime=300
 			devices=(nvme_cmb baseline nvme_pmr brd null_blk stock_nvme virtio_pmem one_of_1 one_of_8 memcpy)
-			shift
-			continue
 			;;
-		--kernel) want_kernel=$2 ;;
-		--rounds) rounds=$2 ;;
-		--runtime) runtime=$2 ;;
+		--kernel) need_value "$@"; want_kernel=$2; shift ;;
+		--rounds) need_value "$@"; rounds=$2; shift ;;
+		--runtime) need_value "$@"; runtime=$2; shift ;;
 		--help) usage; exit ;;
 		*) usage >&2; exit 2 ;;
 		esac
-		shift 2
+		shift
 	done
 }
 

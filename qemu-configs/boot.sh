@@ -33,29 +33,27 @@ configs() {
 # --- what boots --------------------------------------------------------------
 
 parse_options() { # ARG...
-	config=cmb want_kernel=6.12 append='' deadline=1800 results=null interactive='' accelerator='' qemu_args=() command=()
+	config=cmb want_kernel=6.12 append='' deadline=1800 results=null
+	interactive='' accelerator='' qemu_args=() command=()
 	while (($#)); do
 		case $1 in
-		--config | --kernel | --append | --qemu-arg | --deadline | --results)
-			(($# > 1)) || die "$1 needs a value"
-			;;&
-		--config) config=$2 ;;
-		--kernel) want_kernel=$2 ;;
-		--append) append=$2 ;;
-		--qemu-arg) qemu_args+=("$2") ;;
-		--deadline) deadline=$2 ;;
-		--results) results=file:$(realpath "$2") ;;
-		--interactive) interactive=1 deadline=0; shift; continue ;;
-		--accelerator) accelerator=1; shift; continue ;;
+		--config) need_value "$@"; config=$2; shift ;;
+		--kernel) need_value "$@"; want_kernel=$2; shift ;;
+		--append) need_value "$@"; append=$2; shift ;;
+		--qemu-arg) need_value "$@"; qemu_args+=("$2"); shift ;;
+		--deadline) need_value "$@"; deadline=$2; shift ;;
+		--results) need_value "$@"; results=file:$(realpath "$2"); shift ;;
+		--interactive) interactive=1 deadline=0 ;;
+		--accelerator) accelerator=1 ;;
 		--help) usage; exit ;;
 		--) shift; command=("$@"); break ;;
 		*) usage >&2; exit 2 ;;
 		esac
-		shift 2
+		shift
 	done
 	[[ ! $interactive ]] || ((${#command[@]})) || command=(bash -i)
 	((${#command[@]})) || [[ $accelerator ]] || die 'no command: see boot.sh --help'
-	# a kernel that watches each step takes longer for it
+	# KASAN and lockdep take their time
 	[[ $want_kernel != *-debug ]] || deadline=$((deadline * 3))
 	[[ $config == */* ]] || config=$checkout/qemu-configs/$config.cfg
 	[[ -r $config ]] || die "no topology '$config': choose $(configs), or a path"
@@ -180,7 +178,7 @@ start_qemu() {
 
 wait_until_ready() {
 	local line
-	# a kernel that watches itself takes minutes where the host is busy
+	# the debug kernel takes minutes where the host is busy
 	read -rt 600 line <&"$terminal" || give_up 'the guest did not come up'
 	[[ $line == ready* ]] || give_up "the guest began with '$line'"
 }
@@ -254,7 +252,6 @@ use_kernel "$want_kernel"
 [[ ! $interactive ]] || tty=$(stty -g) || die '--interactive needs a terminal'
 work=$(mktemp -d)
 trap clean_up EXIT
-trap 'exit 130' INT
 trap 'no_splat && exit 143; exit 1' TERM
 cd "$work"
 choose_accelerator

@@ -74,50 +74,44 @@ need_to_make() {
 
 # --- recipes -----------------------------------------------------------------
 
-# Root of a name space of our own: the function may mount, and sees our files as
-# root's.
+# Call FUNCTION as root of a name space of its own, where it may mount, and sees our files
+# as root's. The new shell knows no functions: it gets this one's text, and so FUNCTION
+# calls no other.
 as_root() { # FUNCTION ARG...
 	unshare --map-root-user --mount -- \
 		bash -euo pipefail -c "$(declare -f "$1")"$'\n''"$@"' bash "$@"
 }
 
-# A tar of Debian, because only that comes out the same for root and others
-mmdebstrap_tar() { # SUITE VARIANT PACKAGE...
-	local suite=$1 variant=$2 packages
-	shift 2
-	packages=$(IFS=,; echo "$*")
+# A tar of Debian, because only that comes out the same for root and others. PACKAGES are
+# separated by commas.
+mmdebstrap_tar() { # SUITE VARIANT PACKAGES [OPTION...]
 	# how this host reaches its mirror, and what it lets an old mirror get away with
 	apt-config dump | grep -E '^Acquire::((https?|ftp)::(.*::)?Proxy|Check-(Valid-Until|Date)) ' \
 		>"$cache/apt.conf" || true
-	INITRD=No mmdebstrap --variant="$variant" --aptopt="$cache/apt.conf" \
-		--include="$packages" "$suite" -
+	INITRD=No mmdebstrap --variant="$2" --aptopt="$cache/apt.conf" \
+		--include="$3" "${@:4}" "$1" -
 }
 
-make_root() { # DIRECTORY SUITE PACKAGE...
-	local directory=$1 suite=$2
-	shift 2
-	mkdir "$directory"
-	mmdebstrap_tar "$suite" minbase "$@" |
-		tar -x -C "$directory" --no-same-owner -p --exclude='./dev/*'
+make_root() { # DIRECTORY SUITE PACKAGES [OPTION...]
+	mkdir "$1"
+	mmdebstrap_tar "$2" minbase "${@:3}" |
+		tar -x -C "$1" --no-same-owner -p --exclude='./dev/*'
 }
 
-# A root that is only for compiling. Backports are apart from their suite, and apt takes
-# from them only what it is told to.
-make_headers_root() { # DIRECTORY SUITE PACKAGE...
-	local directory=$1 suite=${2%-backports} backports=''
-	[[ $2 == "$suite" ]] || backports=$2
-	shift 2
-	# shellcheck disable=SC2016,SC2317 # $1 is the hook's; called by make_root
-	mmdebstrap() {
-		command mmdebstrap ${backports:+--setup-hook="sed -n 's/ $suite / $backports /p' \"\$1/etc/apt/sources.list\" \
-			>\"\$1/etc/apt/sources.list.d/backports.list\""} "$@"
-	}
-	make_root "$directory" "$suite" "${@/%/${backports:+/$backports}}" gcc make perl
+# A root that is only for compiling. PACKAGES come from backports if the suite is one of
+# those. Backports have an archive of their own, which is added to that of their suite.
+make_headers_root() { # DIRECTORY SUITE PACKAGES
+	local suite=${2%-backports} headers=$3 options=()
+	if [[ $suite != "$2" ]]; then
+		headers=${headers//,//$2,}/$2
+		options=(--setup-hook="cd \"\$1\"/etc/apt && sed -n 's/ $suite / $2 /p' sources.list >sources.list.d/backports.list")
+	fi
+	make_root "$1" "$suite" "$headers,gcc,make,perl" "${options[@]}"
 }
 
 # A root whose kernel is no package, but lies where a package would have put it.
 # FRAGMENT is what the kernel has beyond tinyconfig.
-make_debug_root() { # DIRECTORY FRAGMENT SUITE PACKAGE...
+make_debug_root() { # DIRECTORY FRAGMENT SUITE PACKAGES
 	make_root "$1" "${@:3}"
 	as_root make_debug_root_kernel "$1" "$2"
 }
@@ -187,7 +181,7 @@ pack_initramfs() { # DIRECTORY
 
 # --- kernels -----------------------------------------------------------------
 
-# The watching kernel's fragment, below the version of its source, as far as this host's
+# The debug kernel's fragment, below the version of its source, as far as this host's
 # apt knows it: either makes another kernel.
 debug_fragment() {
 	echo "# linux-source-6.12 $(apt-cache show --no-all-versions linux-source-6.12 2>/dev/null |
@@ -195,26 +189,29 @@ debug_fragment() {
 	cat "$checkout/qemu-configs/debug.config"
 }
 
-# Where KERNEL and all it takes to build modules for it are.
-root_recipe() { # KERNEL
+# Set recipe to that of the root where KERNEL is, and all it takes to build modules for it.
+set_root_recipe() { # KERNEL
 	case $1 in
 	6.1 | 6.12)
 		recipe=(root-bookworm make_root bookworm
-			"${kernel_packages[@]}" "${build_packages[@]}" "${bookworm_packages[@]}")
+			"$(comma "${kernel_packages[@]}" "${build_packages[@]}" "${bookworm_packages[@]}")")
 		;;
 	sid)
-		recipe=(root-sid make_root sid "${kernel_packages[@]}" "${build_packages[@]}")
+		recipe=(root-sid make_root sid "$(comma "${kernel_packages[@]}" "${build_packages[@]}")")
 		;;
 	6.12-rt)
-		recipe=(root-rt make_root bookworm "${rt_packages[@]}" "${build_packages[@]}")
+		recipe=(root-rt make_root bookworm "$(comma "${rt_packages[@]}" "${build_packages[@]}")")
 		;;
 	6.12-debug)
 		recipe=(root-debug make_debug_root "$(debug_fragment)"
-			bookworm "${source_packages[@]}" "${build_packages[@]}")
+			bookworm "$(comma "${source_packages[@]}" "${build_packages[@]}")")
+		;;
+	headers-bookworm)
+		recipe=("root-$1" make_headers_root bookworm
+			"$(comma "${headers_packages[@]}" linux-headers-6.12-{,rt-}amd64)")
 		;;
 	headers-*)
-		recipe=("root-$1" make_headers_root "${1#headers-}" "${headers_packages[@]}")
-		[[ $1 != headers-bookworm ]] || recipe+=(linux-headers-6.12-{,rt-}amd64)
+		recipe=("root-$1" make_headers_root "${1#headers-}" "$(comma "${headers_packages[@]}")")
 		;;
 	*)
 		die "no kernel '$1': choose 6.1, 6.12, sid, 6.12-debug or 6.12-rt"
@@ -222,23 +219,28 @@ root_recipe() { # KERNEL
 	esac
 }
 
+comma() { # WORD...
+	local IFS=,
+	echo "$*"
+}
+
 # Make the roots that are not there, beside one another: to unpack Debian keeps but one
 # CPU busy.
 provide_roots() { # KERNEL...
-	local name recipe
+	local name
 	local -A missing=()
 	for name; do
-		root_recipe "$name"
+		set_root_recipe "$name"
 		[[ -e $(item "${recipe[@]}") ]] || missing[${recipe[0]#root-}]=$name
 	done
 	((!${#missing[@]})) || phase "Making roots: ${!missing[*]}" provide_beside "${missing[@]}"
 }
 
 provide_beside() { # KERNEL...
-	local name recipe making=() status=0
+	local name making=() status=0
 	progress=1 # what they have to say is this phase's
 	for name; do
-		root_recipe "$name"
+		set_root_recipe "$name"
 		provide "${recipe[@]}" &
 		making+=($!)
 	done
@@ -253,12 +255,12 @@ provide_beside() { # KERNEL...
 # need be.
 # shellcheck disable=SC2034
 use_kernel() { # KERNEL
-	local recipe wanted busybox
+	local wanted busybox
 	need_to_make mke2fs cpio modprobe
-	root_recipe "$1" # or there is no such kernel
+	set_root_recipe "$1" # or there is no such kernel
 	wanted=("${recipe[@]}")
 
-	root_recipe 6.12 # which has the guest's user land, too
+	set_root_recipe 6.12 # which has the guest's user land, too
 	provide "${recipe[@]}"
 	user_land=$(item "${recipe[@]}")
 	busybox=$user_land/bin/busybox

@@ -7,8 +7,8 @@
 set -euo pipefail
 shopt -s inherit_errexit
 
-# Someone must be watching before a line is rewritten or coloured. In the guest
-# every output is a serial line, so the host passes its own answer on.
+# A line is rewritten or coloured only on a terminal. In the guest every output is a serial
+# line, so that the host passes its own answer on.
 : "${LIVE=$(if [[ -t 2 ]]; then echo 1; fi)}" "${V=}"
 
 # QUIET is for a caller whose own report counts: only failures show then
@@ -27,51 +27,65 @@ die() { # MESSAGE...
 	exit 1
 }
 
+# For options that have a value: is there one?
+need_value() { # OPTION [VALUE...]
+	(($# > 1)) || die "$1 needs a value"
+}
+
 seconds_since() { # EPOCHREALTIME
 	local us=$((${EPOCHREALTIME/[.,]/} - ${1/[.,]/}))
 	printf '%d.%d s' $((us / 1000000)) $((us / 100000 % 10))
 }
 
+# An interrupt reaches the command of a phase, too. The command may clean up, and it would
+# die of SIGPIPE if nobody read what it prints meanwhile.
+phase_output=''
+interrupted() {
+	[[ ! $phase_output ]] || cat <&"$phase_output" >/dev/null
+	exit 130
+}
+trap interrupted INT
+
 # Run COMMAND as a named phase: its name at once, the time it took when it ends.
 # What it prints is seen while it runs, when it fails, or with V=1.
 phase() { # NAME COMMAND...
-	local name=$1 start=$EPOCHREALTIME status=0 output trap
+	local name=$1 start=$EPOCHREALTIME status=0
 	shift
 	printf '%-31s ' "$name" >&"$progress"
 	# set -e again: a caller's "||" must not let a failed step pass
-	exec {output}< <(set -e; "$@" 2>&1)
-	# who is interrupted, too, and cleans up, dies of that if nobody reads what it says
-	trap=$(trap -p INT)
-	trap 'cat <&"$output" >/dev/null; exit 130' INT
-	watch_phase <&"$output"
-	eval "${trap:-trap - INT}"
-	exec {output}<&-
+	exec {phase_output}< <(set -e; "$@" 2>&1)
+	watch_phase "$name" "$start" <&"$phase_output"
+	exec {phase_output}<&-
+	phase_output=''
 	wait $! || status=$?
 
 	[[ -z $LIVE ]] || printf '\r\e[K%-31s ' "$name" >&"$progress"
 	if ((status)); then
 		printf '%s\n' "$(colour 31 "failed after $(seconds_since "$start")")" >&"$progress"
-		[[ $V ]] || tail -n 30 <<<"$log" >&2
+		[[ $V ]] || tail -n 30 <<<"$phase_log" >&2
 		exit "$status"
 	fi
 	printf '%s\n' "$(colour 32 "$(seconds_since "$start")")" >&"$progress"
 }
 
-# Read what the phase prints into its caller's log, and keep the clock moving
-watch_phase() {
-	local line read
-	log=''
+# Read what the phase prints into phase_log, and keep the clock moving. A time-out of
+# "read" has a status above 128, and what it has read of a line until then.
+watch_phase() { # NAME START
+	local line status
+	phase_log=''
 	[[ -z $V ]] || echo >&"$progress"
-	while read=0; IFS= read -rt 1 line || read=$?; ((read == 0 || read > 128)); do
-		log+=$line
-		((read)) || log+=$'\n'
+	while true; do
+		status=0
+		IFS= read -rt 1 line || status=$?
+		phase_log+=$line
+		((status == 0 || status > 128)) || break
+		((status)) || phase_log+=$'\n'
 		if [[ $V ]]; then
-			printf '%s' "$line${log:(-1)}" >&"$progress"
+			printf '%s' "$line${phase_log:(-1)}" >&"$progress"
 		elif [[ $LIVE ]]; then
-			printf '\r\e[K%-31s %s  %.40s' "$name" "$(seconds_since "$start")" "${line##*$'\r'}" >&"$progress"
+			printf '\r\e[K%-31s %s  %.40s' "$1" "$(seconds_since "$2")" "${line##*$'\r'}" >&"$progress"
 		fi
 	done
-	log+=$line
 }
 
 package_of() { # COMMAND

@@ -82,7 +82,7 @@ provide checkpatch make_checkpatch
 provide_roots "$@"
 for name; do
 	if [[ $name == headers-* ]]; then
-		root_recipe "$name"
+		set_root_recipe "$name"
 		phase "gcc W=1 ($name)" compile_strictly "$(item "${recipe[@]}")"
 	else
 		use_kernel "$name"
