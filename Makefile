@@ -13,7 +13,7 @@ KDIR   ?= /lib/modules/$(KVER)/build
 MAKEOVERRIDES := $(filter-out KERNELRELEASE=% O=%,$(MAKEOVERRIDES))
 
 kernels := 6.1 6.12 sid
-# the one built to watch drivers, and the one that preempts what others do not
+# KASAN, lockdep and kmemleak; PREEMPT_RT
 debug_kernels := 6.12-debug 6.12-rt
 # whose every kernel the modules build for
 suites := bookworm bookworm-backports trixie trixie-backports sid
@@ -57,8 +57,8 @@ tests := $(filter $(all_tests),$(first)) $(filter-out $(first),$(all_tests))
 find_test = $(or $(filter $1 tests/$1 tests/$1.bats tests/$1.t,$(all_tests)),$(error no test '$1' in tests/))
 files     = $(foreach test,$(tests),$(call find_test,$(test)))
 
-# What check-debug runs when it has to be quick: what only the watching kernel can run,
-# but for the file that needs many minutes
+# What check-debug-quick runs: files that only the debug kernel can run, but not fail_nth,
+# which needs many minutes
 quick := $(filter $(patsubst %,tests/%.bats,stress kunit inject),$(all_tests))
 
 # $(call check,KERNELS,FILES)
@@ -125,13 +125,13 @@ check: ## run the tests on Linux 6.12, or on KERNEL; with tests='data copy' only
 check-all: ## run them on all kernels that Debian has
 	$(call check,$(kernels),$(files))
 
-check-debug: ## run them where the kernel watches every step, and on PREEMPT_RT
+check-debug: ## run them on kernels with KASAN, lockdep and kmemleak, and with PREEMPT_RT
 	$(call check,$(debug_kernels),$(files))
 
-check-debug-quick: ## run a few of them, on the kernel that watches, whatever KERNEL is
+check-debug-quick: ## run a few of them on 6.12-debug, whatever KERNEL is
 	$(call check,6.12-debug,$(quick))
 
-# The watching kernel, too: some files are for it alone. And all others of Debian's
+# The debug kernel, too: some files are for it alone. And all others of Debian's
 lint: ## check the code, with the compiler, sparse, checkpatch, shellcheck
 	@qemu-configs/lint.sh $(or $(KERNEL),$(kernels) $(firstword $(debug_kernels)) $(suites:%=headers-%))
 
@@ -157,8 +157,8 @@ help: ## list the targets
 	@echo
 	@echo 'The module:  KVER=release, or KDIR=directory where that kernel was built (default: the running one);'
 	@echo '             MO=directory for objects, since Linux 6.13; what Kbuild knows: INSTALL_MOD_PATH, LLVM, W, ...'
-	@echo 'The lab:     KERNEL=6.1|6.12|sid|6.12-debug|6.12-rt (run, shell, check: 6.12; bench: the same, and none'
-	@echo '             that watches or preempts; check-all: the first three; lint: the first four,'
+	@echo 'The lab:     KERNEL=6.1|6.12|sid|6.12-debug|6.12-rt (default of run, shell, check, bench: 6.12; of check-all:'
+	@echo '             the first three; of check-debug: the last two; of lint: the first four,'
 	@echo '             and whatever Debian has headers for),'
 	@echo '             CONFIG=$(subst $() ,|,$(configs)),'
 	@echo '             IMAGES=directory that keeps the contents of disks and of a PMR from run to run,'
