@@ -39,7 +39,7 @@ def block_ns($rw; time): .figures.null_blk as $null
 def limit_ns($rw; $bytes; time): block_ns($rw; time) as $block
 	| .access["\($rw | way)_ps"] | with($block; .[0] / 1000 * $bytes / 8 + .[1]);
 
-# The targets of the README, each {figure, value, at_least or under or within, met}
+# The targets of README.md here, each {figure, value, at_least or under or within, met}
 def targets: . as $result | .figures as $f |
 	def target($figure; $value; $wanted): {figure: $figure, value: $value} + $wanted
 		| .met = ($value.median | if $wanted.at_least then . >= $wanted.at_least
