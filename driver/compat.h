@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The driver is written for the newest kernel. What older ones call otherwise
- * is translated here and nowhere else, newest first, as far back as Debian's 6.1.
- * "make lint" builds for each kernel that Debian has; between those, each shim is
- * right by the release that it names, in which the interface changed.
+ * The driver is written for the newest kernel. Older ones are adapted to here and nowhere
+ * else, the newest change first, back to Debian's 6.1. Each entry names the release that
+ * changed the interface. "make lint" builds for each kernel that Debian has.
  */
 #ifndef NVME_CMB_COMPAT_H
 #define NVME_CMB_COMPAT_H
@@ -23,11 +22,15 @@ static inline int nvme_cmb_compat_alloc_tag_set(struct blk_mq_tag_set *set)
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0) && !defined(NVME_CMB_HAVE_NON_OWNER)
-/* Lockdep did not yet know freezing as a lock, which has an owner; Kbuild looks. */
+/*
+ * Lockdep did not know freezing as a lock, which has an owner. Debian's 6.12 has the change
+ * from some release on, so that Kbuild looks for it.
+ */
 #define blk_freeze_queue_start_non_owner	blk_freeze_queue_start
 #define blk_mq_unfreeze_queue_non_owner		blk_mq_unfreeze_queue
 #endif
 
+/* It moved out of asm/. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 #include <asm/unaligned.h>
 #else
@@ -36,8 +39,8 @@ static inline int nvme_cmb_compat_alloc_tag_set(struct blk_mq_tag_set *set)
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
 /*
- * The features were no limits, but flags. A disk rotated unless told not to, and one
- * that takes bios waited unless told that it does not.
+ * Features were flags of the queue, and no limits. A disk was rotational without the flag
+ * NONROT, and one that takes bios refused REQ_NOWAIT without the flag NOWAIT.
  */
 #define BLK_FEAT_WRITE_CACHE	BIT(0)
 #define BLK_FEAT_FUA		BIT(1)
@@ -106,6 +109,7 @@ nvme_cmb_compat_alloc_disk(const struct nvme_cmb_compat_limits *lim, int node)
 	return nvme_cmb_compat_set_limits(blk_alloc_disk(node), lim);
 }
 #else
+/* 6.9 and 6.10: limits came with the allocation, features after it. */
 static inline struct queue_limits
 nvme_cmb_compat_queue_limits(const struct nvme_cmb_compat_limits *lim)
 {
@@ -153,7 +157,7 @@ nvme_cmb_compat_alloc_disk(const struct nvme_cmb_compat_limits *lim, int node)
 #endif
 
 #if defined(KUNIT_ARRAY_PARAM) && !defined(KUNIT_ARRAY_PARAM_DESC)
-/* 6.7: KUnit had an array's descriptions written by a function, and no macro to write it. */
+/* Up to 6.7 KUnit wanted a function for the descriptions in an array. */
 #define KUNIT_ARRAY_PARAM_DESC(name, array, desc_member)		\
 static void name##_get_desc(typeof(&(array)[0]) param, char *desc)	\
 {									\
@@ -163,9 +167,10 @@ KUNIT_ARRAY_PARAM(name, array, name##_get_desc)
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+/* It had its old name. */
 #define timer_delete_sync del_timer_sync
 
-/* A dead disk kept its size, and took in what could not be written any more. */
+/* A dead disk kept its size, and its page cache took writes. */
 static inline void nvme_cmb_compat_mark_disk_dead(struct gendisk *gd)
 {
 	blk_mark_disk_dead(gd);

@@ -252,7 +252,7 @@ void nvme_cmb_account_end(struct nvme_cmb_disk *disk, enum req_op req_op,
 		account->stats[op].bytes += len;
 		account->stats[op].accesses += accesses;
 		account->stats[op].latency[min(ilog2(ns | 1),
-					    NVME_CMB_LATENCIES - 1)]++;
+					       NVME_CMB_LATENCIES - 1)]++;
 	}
 	spin_unlock(&account->lock);
 }
@@ -274,7 +274,7 @@ void nvme_cmb_account_add(struct nvme_cmb_disk *disk)
 	account->dir = debugfs_create_dir(disk->gd->disk_name,
 					  nvme_cmb_debugfs_root);
 	debugfs_create_file("registers", 0400, account->dir,
-			    (void *)disk->ctrl, &nvme_cmb_registers_fops);
+			    disk->ctrl, &nvme_cmb_registers_fops);
 	debugfs_create_file("accounting", 0600, account->dir, account,
 			    &nvme_cmb_accounting_fops);
 	debugfs_create_file("stats", 0400, account->dir, account,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The disk, from its first user to its last.
+ * The disk, from device_add_disk() to its last opener.
  */
 #include <linux/module.h>
 #include <linux/sizes.h>
@@ -40,16 +40,14 @@ static const struct nvme_cmb_window *nvme_cmb_window_of(struct device *dev)
 static ssize_t copy_read_show(struct device *dev, struct device_attribute *attr,
 			      char *buf)
 {
-	return sysfs_emit(buf, "%s\n",
-			  nvme_cmb_window_of(dev)->read->name);
+	return sysfs_emit(buf, "%s\n", nvme_cmb_window_of(dev)->read->name);
 }
 static DEVICE_ATTR_RO(copy_read);
 
 static ssize_t copy_write_show(struct device *dev,
 			       struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n",
-			  nvme_cmb_window_of(dev)->write->name);
+	return sysfs_emit(buf, "%s\n", nvme_cmb_window_of(dev)->write->name);
 }
 static DEVICE_ATTR_RO(copy_write);
 
@@ -79,21 +77,13 @@ static const struct attribute_group nvme_cmb_cmb_group = {
 	.name	= "cmb",
 	.attrs	= nvme_cmb_attrs,
 };
+__ATTRIBUTE_GROUPS(nvme_cmb_cmb);
 
 static const struct attribute_group nvme_cmb_pmr_group = {
 	.name	= "pmr",
 	.attrs	= nvme_cmb_attrs,
 };
-
-static const struct attribute_group *nvme_cmb_cmb_groups[] = {
-	&nvme_cmb_cmb_group,
-	NULL
-};
-
-static const struct attribute_group *nvme_cmb_pmr_groups[] = {
-	&nvme_cmb_pmr_group,
-	NULL
-};
+__ATTRIBUTE_GROUPS(nvme_cmb_pmr);
 
 static void nvme_cmb_disk_dead_work(struct work_struct *work)
 {
@@ -133,8 +123,8 @@ static void nvme_cmb_disk_release(struct nvme_cmb_user *user)
 	blk_mq_unfreeze_queue_non_owner(disk->gd->queue);
 }
 
-static void nvme_cmb_disk_user_fail(struct nvme_cmb_user *user, const char *why,
-				    bool for_good)
+static void nvme_cmb_disk_op_fail(struct nvme_cmb_user *user, const char *why,
+				  bool for_good)
 {
 	struct nvme_cmb_disk *disk = nvme_cmb_user_disk(user);
 
@@ -154,6 +144,7 @@ static void nvme_cmb_disk_del(struct nvme_cmb_user *user)
 
 	/* There is no point in writing back to a device that is gone. */
 	if (test_bit(NVME_CMB_DEAD, &disk->state) ||
+	    nvme_cmb_ctrl_is(disk->ctrl, NVME_CMB_CTRL_DEAD) ||
 	    !nvme_cmb_ctrl_present(disk->ctrl))
 		blk_mark_disk_dead(disk->gd);
 	del_gendisk(disk->gd);
@@ -171,9 +162,57 @@ static void nvme_cmb_disk_del(struct nvme_cmb_user *user)
 static const struct nvme_cmb_user_ops nvme_cmb_disk_user_ops = {
 	.hold		= nvme_cmb_disk_hold,
 	.release	= nvme_cmb_disk_release,
-	.fail		= nvme_cmb_disk_user_fail,
+	.fail		= nvme_cmb_disk_op_fail,
 	.del		= nvme_cmb_disk_del,
 };
+
+static void nvme_cmb_disk_log(const struct nvme_cmb_disk *disk)
+{
+	const struct nvme_cmb_window *win = disk->win;
+	char written[64] = "read-only";
+
+	if (!win->read_only)
+		snprintf(written, sizeof(written),
+			 "written by %s (%u bytes in %u ns)",
+			 win->write->name, win->write->width,
+			 DIV_ROUND_CLOSEST(win->write_ps, 1000));
+	pci_info(win->ctrl->pdev,
+		 "%s: %llu KiB in BAR %u at offset 0x%llx, read by %s (%u bytes in %u ns), %s\n",
+		 disk->gd->disk_name, win->geo.size / SZ_1K, win->geo.bir,
+		 win->geo.offset, win->read->name, win->read->width,
+		 DIV_ROUND_CLOSEST(win->read_ps, 1000), written);
+}
+
+static struct gendisk *nvme_cmb_disk_alloc(struct nvme_cmb_disk *disk,
+					   unsigned int block_size)
+{
+	const struct nvme_cmb_window *win = disk->win;
+	struct queue_limits lim = {
+		.logical_block_size		= block_size,
+		.physical_block_size		= block_size,
+		.max_hw_sectors			= NVME_CMB_MAX_SECTORS,
+		.max_segments			= USHRT_MAX,
+		.max_write_zeroes_sectors	= NVME_CMB_MAX_SECTORS,
+		.max_hw_discard_sectors		= NVME_CMB_MAX_SECTORS,
+		.discard_granularity		= block_size,
+	};
+	bool memory = win->kind->memory;
+	struct gendisk *gd;
+
+	if (win->write_cache)
+		lim.features |= BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA;
+	gd = memory ? nvme_cmb_bio_alloc_disk(disk, &lim) :
+		      nvme_cmb_mq_alloc_disk(disk, &lim);
+	if (IS_ERR(gd))
+		return gd;
+	gd->fops = memory ? &nvme_cmb_bio_fops : &nvme_cmb_mq_fops;
+	gd->private_data = disk;
+	snprintf(gd->disk_name, DISK_NAME_LEN, "nvme_%s%d", win->kind->name,
+		 disk->ctrl->index);
+	set_capacity(gd, win->geo.size >> SECTOR_SHIFT);
+	set_disk_ro(gd, win->read_only);
+	return gd;
+}
 
 /**
  * nvme_cmb_disk_add - register a disk
@@ -192,28 +231,14 @@ static const struct nvme_cmb_user_ops nvme_cmb_disk_user_ops = {
 struct nvme_cmb_user *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 					unsigned int block_size)
 {
-	struct queue_limits lim = {
-		.logical_block_size		= block_size,
-		.physical_block_size		= block_size,
-		.max_hw_sectors			= NVME_CMB_MAX_SECTORS,
-		.max_segments			= USHRT_MAX,
-		.max_write_zeroes_sectors	= NVME_CMB_MAX_SECTORS,
-		.max_hw_discard_sectors		= NVME_CMB_MAX_SECTORS,
-		.discard_granularity		= block_size,
-	};
-	bool memory = win->kind->memory;
 	struct device *dev = &win->ctrl->pdev->dev;
-	char written[64] = "read-only";
+	bool memory = win->kind->memory;
 	struct nvme_cmb_disk *disk;
-	struct gendisk *gd;
-	int index, ret;
+	int ret;
 
-	index = nvme_cmb_ctrl_get_index(win->ctrl);
-	if (index < 0)
-		return ERR_PTR(index);
-	if (win->write_cache)
-		lim.features |= BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA;
-
+	ret = nvme_cmb_ctrl_get_index(win->ctrl);
+	if (ret < 0)
+		return ERR_PTR(ret);
 	disk = kzalloc_node(sizeof(*disk), GFP_KERNEL, dev_to_node(dev));
 	if (!disk)
 		return ERR_PTR(-ENOMEM);
@@ -222,45 +247,26 @@ struct nvme_cmb_user *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 	disk->win = win;
 	INIT_DELAYED_WORK(&disk->dead_work, nvme_cmb_disk_dead_work);
 
-	gd = memory ? nvme_cmb_bio_alloc_disk(disk, &lim) :
-		      nvme_cmb_mq_alloc_disk(disk, &lim);
-	if (IS_ERR(gd)) {
-		ret = PTR_ERR(gd);
+	disk->gd = nvme_cmb_disk_alloc(disk, block_size);
+	if (IS_ERR(disk->gd)) {
+		ret = PTR_ERR(disk->gd);
 		goto out_free_disk;
 	}
-	disk->gd = gd;
-	gd->fops = memory ? &nvme_cmb_bio_fops : &nvme_cmb_mq_fops;
-	gd->private_data = disk;
-	snprintf(gd->disk_name, DISK_NAME_LEN, "nvme_%s%d", win->kind->name,
-		 index);
-	set_capacity(gd, win->geo.size >> SECTOR_SHIFT);
-	set_disk_ro(gd, win->read_only);
-
 	nvme_cmb_account_add(disk);
 	nvme_cmb_fault_add(&disk->fault, disk->account.dir, !memory);
-	ret = device_add_disk(dev, gd, memory ? nvme_cmb_pmr_groups :
-						nvme_cmb_cmb_groups);
+	ret = device_add_disk(dev, disk->gd, memory ? nvme_cmb_pmr_groups :
+						      nvme_cmb_cmb_groups);
 	if (ret)
 		goto out_del_account;
 
-	if (!win->read_only)
-		snprintf(written, sizeof(written),
-			 "written by %s (%u bytes in %u ns)",
-			 win->write->name, win->write->width,
-			 DIV_ROUND_CLOSEST(win->write_ps, 1000));
-	pci_info(win->ctrl->pdev,
-		 "%s: %llu KiB in BAR %u at offset 0x%llx, read by %s (%u bytes in %u ns), %s\n",
-		 gd->disk_name, win->geo.size / SZ_1K, win->geo.bir,
-		 win->geo.offset,
-		 win->read->name, win->read->width,
-		 DIV_ROUND_CLOSEST(win->read_ps, 1000), written);
+	nvme_cmb_disk_log(disk);
+	/* Put by nvme_cmb_free_disk(), which is called only for disks that were added. */
 	nvme_cmb_ctrl_get(disk->ctrl);
 	return &disk->user;
 
 out_del_account:
 	nvme_cmb_account_del(disk);
-	/* ->free_disk() is called for disks that were added, and only those. */
-	put_disk(gd);
+	put_disk(disk->gd);
 	if (!memory)
 		nvme_cmb_mq_free(disk);
 out_free_disk:

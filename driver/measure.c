@@ -122,10 +122,10 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 		return -ENOMEM;
 
 	/*
-	 * An access takes anything from 30 ns (TCG) to 15 us (KVM in a guest of KVM). Of
-	 * cheap ones there have to be many, or the cost of the clock shows. Of dear ones
-	 * there must not be many, because they hold the CPU. The very first access may have
-	 * to wait for a page of the emulator's.
+	 * An access takes from 30 ns (TCG) to 15 us (KVM in a guest of KVM). Cheap accesses
+	 * are measured in large numbers, to hide the cost of the clock. Dear ones are
+	 * measured in small numbers, because they hold the CPU. The first access is not
+	 * measured: it may fault in a page of the emulator.
 	 */
 	__raw_readq(win->base);
 	start_ns = ktime_get_ns();

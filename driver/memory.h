@@ -49,8 +49,8 @@ struct nvme_cmb_user {
  * @present: does the controller have it? Changes nothing
  * @open: enable it, and find out where it lies; 0, or -ENODEV and a line in the log
  *	if it makes no usable window
- * @enable: enable it again, if it holds what it held; 0, -ENODATA if a reset of the
- *	controller has cleared it, or another errno
+ * @revalidate: after a reset of the controller, enable it again if it holds what it held;
+ *	0, -ENODATA if it does not, or another errno
  * @disable: leave it as it was found
  * @regs_match: do its registers read as they did?
  * @ready: is it ready to be read and written, and as healthy as at probe? NULL if it

@@ -33,24 +33,11 @@ struct nvme_cmb_pmem_dev {
 	atomic_t reported;
 };
 
-#if IS_ENABLED(CONFIG_AUXILIARY_BUS) && IS_ENABLED(CONFIG_LIBNVDIMM)
-#define NVME_CMB_HAVE_PMEM	1
+/* Without it the compiler drops the calls of these functions, which are not there then. */
+#define NVME_CMB_HAVE_PMEM \
+	(IS_ENABLED(CONFIG_AUXILIARY_BUS) && IS_ENABLED(CONFIG_LIBNVDIMM))
 
 bool nvme_cmb_pmem_usable(const struct nvme_cmb_window *win);
 struct nvme_cmb_user *nvme_cmb_pmem_add(const struct nvme_cmb_window *win);
-#else
-#define NVME_CMB_HAVE_PMEM	0
-
-static inline bool nvme_cmb_pmem_usable(const struct nvme_cmb_window *win)
-{
-	return false;
-}
-
-static inline struct nvme_cmb_user *
-nvme_cmb_pmem_add(const struct nvme_cmb_window *win)
-{
-	return ERR_PTR(-EOPNOTSUPP);
-}
-#endif
 
 #endif

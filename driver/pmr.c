@@ -46,7 +46,7 @@ static int nvme_cmb_pmr_open(struct nvme_cmb_window *win)
 
 	win->pmrcap = readl(ctrl->regs + NVME_REG_PMRCAP);
 	win->was_enabled = readl(ctrl->regs + NVME_REG_PMRCTL) &
-			     NVME_CMB_PMRCTL_EN;
+			   NVME_CMB_PMRCTL_EN;
 	wrong = nvme_cmb_decode_pmr(win->pmrcap, &win->geo);
 	if (!wrong)
 		wrong = nvme_cmb_clamp(&win->geo,

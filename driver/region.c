@@ -69,7 +69,8 @@ static int nvme_cmb_region_add(struct nvme_cmb_regions *regions, unsigned int i)
 	if (ret)
 		return ret;
 
-	if (regions->options->pmem && kind->memory && nvme_cmb_pmem_usable(win))
+	if (NVME_CMB_HAVE_PMEM && regions->options->pmem && kind->memory &&
+	    nvme_cmb_pmem_usable(win))
 		user = nvme_cmb_pmem_add(win);
 	else
 		user = nvme_cmb_region_add_disk(win, regions->options);
