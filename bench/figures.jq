@@ -8,10 +8,10 @@ def median: sort | (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2;
 def spread: {median: median, min: min, max: max, rounds: .};
 
 # a result: meta, cost per access, and figures.DEVICE.SHAPE.QUANTITY
-# each in the order in which it was first met
+# each in the order in which it was first met; a quantity that a round lacks is left out
 def by(f): reduce .[] as $line ({}; .[$line | f] += [$line]);
-def quantities: sort_by(.round) | . as $rounds
-	| .[0] | del(.round, .device, .shape) | with_entries(.value = (.key as $key | $rounds | map(.[$key]) | spread));
+def quantities: sort_by(.round) | . as $rounds | .[0] // {} | del(.round, .device, .shape)
+	| with_entries(.value = (.key as $key | $rounds | map(.[$key])) | select(.value | all) | .value |= spread);
 def result: {
 	meta: (map(.meta // empty) | add),
 	access: (map(.access // empty) | quantities),
@@ -24,15 +24,16 @@ def shape: capture("(?<rw>.*)-(?<bs>.*)-(?<how>x|uring)(?<count>.*)")
 	| . + {bytes: (.bs | bytes), count: (.count | tonumber)};
 def way: if endswith("read") then "read" else "write" end;
 
-# a figure that follows from others, round by round
-def with($other; f): [.rounds, $other.rounds] | transpose | map(. as [$a, $b] | f) | spread;
-def over($other): with($other; .[0] / .[1]);
+# a figure that follows from others, round by round; without one of them there is none
+def with($other; f): select(. and $other) | [.rounds, $other.rounds] | transpose | map(. as [$a, $b] | f) | spread;
+def scale($k): values | .rounds | map(. * $k) | spread;
+def over($other): select($other.min > 0) | with($other; .[0] / .[1]);
 
 # The limit, in ns: every access at its cost, and what null_blk takes for a
 # request less its own copy. That copy is what null_blk's time grows by from 4 to
 # 64 KiB, byte for byte; see MODEL.md. time is .mean_ns, in the device alone, or
 # period_ns, with fio's own part.
-def period_ns: .iops | with(.; 1e9 / .[0]);
+def period_ns: .iops | select(.min > 0) | with(.; 1e9 / .[0]);
 def block_ns($rw; time): .figures.null_blk as $null
 	| ($null["\($rw)-4k-x1"] | time) as $small | $null["\($rw)-64k-x1"] | time
 	| with($small; (.[1] * 16 - .[0]) / 15);

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The data of one plot of a result, for plot.gp: per device a block that gnuplot
-# finds by its name, with lines of x, its label, and the median, least and most of y.
+# finds by its name, with lines of x, its label, and the median, least and
+# most of y, which may have a logarithmic scale. One point is no curve, and no block.
 # Arguments: $plot, which is bandwidth, latency, depth or jobs_BS, and $rw.
 
 include "figures";
 
-def scale($k): map_values(numbers * $k);
 def megabytes: .bytes_per_s | scale(1e-6);
 def microseconds: .mean_ns | scale(1e-3);
 def kiops: .iops | scale(1e-3);
@@ -23,11 +23,11 @@ def points: . as $shapes | to_entries[] | .value as $figures | .key | shape | se
 			y: ($figures | if $plot == "bandwidth" then megabytes else microseconds end)}
 	end;
 
-def limit_points: . as $result | [.figures.nvme_cmb | points] | map(.x as $bytes | .y = ($result
+def limit_points: . as $result | [.figures.nvme_cmb // {} | points] | map(.x as $bytes | .y = ($result
 	| if $plot == "bandwidth" then limit_ns($rw; $bytes; period_ns) | with(.; $bytes * 1e3 / .[0])
 	else limit_ns($rw; $bytes; .mean_ns) | scale(1e-3) end));
 
-(.figures | del(.one_of_1, .one_of_8, .memcpy) | map_values([points])),
+(.figures | del(.one_of_1, .one_of_8) | map_values([points | select(.y.min > 0)])),
 (select($plot == "bandwidth" or $plot == "latency") | {limit: limit_points})
-| to_entries[] | select(.value != [])
+| to_entries[] | select(.value | length > 1)
 | "# \(.key)", (.value | sort_by(.x)[] | [.x, .label, .y.median, .y.min, .y.max] | @tsv), "", ""
