@@ -18,11 +18,17 @@ def result: {
 	figures: (map(select(has("shape"))) | by(.device) | map_values(by(.shape) | map_values(quantities)))
 };
 
+# a device's name for readers: "baseline" does not say of what
+def title: {baseline: "first version", stock_nvme: "stock nvme", virtio_blk: "virtio-blk", virtio_pmem: "virtio-pmem"}[.] // .;
+# one_of_1 and one_of_8 are nvme_cmb again
+def devices: .figures | del(.one_of_1, .one_of_8);
+
 # randread-64k-x2: how it reads and writes, bytes at a time, jobs or io_uring's depth
 def bytes: capture("(?<n>[0-9]+)(?<unit>[km]?)") | (.n | tonumber) * {"": 1, k: 1024, m: 1048576}[.unit];
 def shape: capture("(?<rw>.*)-(?<bs>.*)-(?<how>x|uring)(?<count>.*)")
 	| . + {bytes: (.bs | bytes), count: (.count | tonumber)};
 def way: if endswith("read") then "read" else "write" end;
+def size: sub("k$"; " KiB") | sub("m$"; " MiB");
 
 # a figure that follows from others, round by round; without one of them there is none
 def with($other; f): select(. and $other) | [.rounds, $other.rounds] | transpose | map(. as [$a, $b] | f) | spread;
@@ -40,46 +46,31 @@ def block_ns($rw; time): .figures.null_blk as $null
 def limit_ns($rw; $bytes; time): block_ns($rw; time) as $block
 	| .access["\($rw | way)_ps"] | with($block; .[0] / 1000 * $bytes / 8 + .[1]);
 
-# The targets of README.md here, each {figure, value, at_least or under or within, met}
-def targets: . as $result | .figures as $f |
-	def target($figure; $value; $wanted): {figure: $figure, value: $value} + $wanted
-		| .met = ($value.median | if $wanted.at_least then . >= $wanted.at_least
+# The targets of README.md here: {of, rw, bs, value, at_least or under or within, met}
+def targets: . as $result | .figures as $f | ["4k", "64k", "1m"] as $all |
+	def each($sizes): {rw: ("randread", "randwrite"), bs: $sizes[]};
+	def figures($device; $how): $f[$device]["\(.rw)-\(.bs)-\($how)"];
+	def ratio($a; $b; $how): figures($b; $how).iops as $of_b | figures($a; $how).iops | over($of_b);
+	def scaling($device): figures($device; "x1").iops as $alone | figures($device; "x2").iops | over($alone);
+	def target($of; value; $wanted): . + {$of, value: value} + $wanted
+		| .met = (.value.median | if $wanted.at_least then . >= $wanted.at_least
 			elif $wanted.under then . < $wanted.under else . - 1 | fabs <= $wanted.within end);
-	def each($sizes): ("randread", "randwrite") as $rw | $sizes[] as $bs | {$rw, $bs, shape: "\($rw)-\($bs)"};
 	[
-		(each(["4k", "64k", "1m"]) | target("\(.rw) \(.bs): nvme_cmb / first version";
-			"\(.shape)-x1" as $s | $f.nvme_cmb[$s].iops | over($f.baseline[$s].iops);
+		(each($all) | target("nvme_cmb / first version"; ratio("nvme_cmb"; "baseline"; "x1");
 			{at_least: {"4k": 1.7, "64k": 1.9, "1m": 1.95}[.bs]})),
-		(each(["4k", "64k", "1m"]) | target("\(.rw) \(.bs): limit / measured time";
-			.rw as $rw | "\(.shape)-x1" as $s | (.bs | bytes) as $bytes
-				| $result | limit_ns($rw; $bytes; .mean_ns) | over($f.nvme_cmb[$s].mean_ns);
+		(each(["4k"]) | target("nvme_cmb / stock nvme"; ratio("nvme_cmb"; "stock_nvme"; "x1"); {at_least: 4})),
+		(each($all) | target("the limit / nvme_cmb's time"; figures("nvme_cmb"; "x1").mean_ns as $time
+			| .rw as $rw | (.bs | bytes) as $bytes | $result | limit_ns($rw; $bytes; .mean_ns) | over($time);
 			{at_least: (if .bs == "4k" then 1 else 0.95 end)})),
-		(each(["4k", "64k", "1m"]) | target("\(.rw) \(.bs): 2 jobs / 1 job";
-			.shape as $s | $f.nvme_cmb["\($s)-x2"].iops | over($f.nvme_cmb["\($s)-x1"].iops);
-			{at_least: 1})),
-		(each(["4k"]) | target("\(.rw) \(.bs): p99 / p50";
-			$f.nvme_cmb["\(.shape)-x1"] | .p50_ns as $p50 | .p99_ns | over($p50); {under: 3})),
-		(each(["4k"]) | target("\(.rw) \(.bs): nvme_cmb / stock nvme driver";
-			"\(.shape)-x1" as $s | $f.nvme_cmb[$s].iops | over($f.stock_nvme[$s].iops); {at_least: 4})),
-		(each(["4k"]) | target("\(.rw) \(.bs): of 8 controllers / the only one";
-			"\(.shape)-x1" as $s | $f.one_of_8[$s].iops | over($f.one_of_1[$s].iops); {within: 0.05}))
-	] + if $f.nvme_pmr then [
-		(each(["4k", "64k", "1m"]) | target("\(.rw) \(.bs): nvme_pmr / brd";
-			"\(.shape)-x1" as $s | $f.nvme_pmr[$s].iops | over($f.brd[$s].iops);
+		(each($all) | target("nvme_cmb, 2 jobs / 1 job"; scaling("nvme_cmb"); {at_least: 1})),
+		(each(["4k"]) | target("nvme_cmb, p99 / p50"; figures("nvme_cmb"; "x1") | .p50_ns as $p50 | .p99_ns | over($p50);
+			{under: 3})),
+		(each(["4k"]) | target("one of 8 controllers / the only one"; ratio("one_of_8"; "one_of_1"; "x1"); {within: 0.05})),
+		(each($all) | target("nvme_pmr / brd"; ratio("nvme_pmr"; "brd"; "x1");
 			{at_least: {"4k": 1, "64k": 1.25, "1m": 1.25}[.bs]})),
-		(each(["4k"]) | target("\(.rw) \(.bs), io_uring, 32 at once: nvme_pmr / brd";
-			"\(.shape)-uring32" as $s | $f.nvme_pmr[$s].iops | over($f.brd[$s].iops); {at_least: 1})),
-		(each(["4k", "64k", "1m"]) | select($f.virtio_pmem) | target("\(.rw) \(.bs): nvme_pmr / virtio-pmem";
-			"\(.shape)-x1" as $s | $f.nvme_pmr[$s].iops | over($f.virtio_pmem[$s].iops);
+		(each(["4k"]) | target("nvme_pmr / brd, io_uring, 32 at once"; ratio("nvme_pmr"; "brd"; "uring32"); {at_least: 1})),
+		(each($all) | target("nvme_pmr / virtio-pmem"; ratio("nvme_pmr"; "virtio_pmem"; "x1");
 			{at_least: {randread: 3, randwrite: 1}[.rw]})),
-		(each(["1m"]) | target("\(.rw) \(.bs): nvme_pmr / memcpy";
-			"\(.shape)-x1" as $s | $f.nvme_pmr[$s].iops | over($f.memcpy[$s].iops); {at_least: 0.8})),
-		(each(["4k"]) | target("\(.rw) \(.bs): nvme_pmr, 2 jobs / 1 job";
-			.shape as $s | $f.nvme_pmr["\($s)-x2"].iops | over($f.nvme_pmr["\($s)-x1"].iops);
-			{at_least: 1.7}))
-	] else [] end;
-def wanted: if .at_least then "at least \(.at_least)" elif .under then "under \(.under)" else "1 +- \(.within)" end;
-
-# The table for the terminal, or anything else that takes columns
-def rounded: if . >= 100 then round elif . >= 10 then . * 10 | round / 10 else . * 100 | round / 100 end | tostring;
-def target_row: [.figure, (.value | .median, .min, .max | rounded), wanted, if .met then "met" else "missed" end];
+		(each(["1m"]) | target("nvme_pmr / memcpy"; ratio("nvme_pmr"; "memcpy"; "x1"); {at_least: 0.8})),
+		(each(["4k"]) | target("nvme_pmr, 2 jobs / 1 job"; scaling("nvme_pmr"); {at_least: 1.7}))
+	];

@@ -52,4 +52,4 @@ if (plot eq "bandwidth") {
 }}}
 
 plot for [device in devices] data index device using 1:3:4:5:xtic(2) \
-	with yerrorlines linetype look(device) pointsize 0.6 title device
+	with yerrorlines linetype look(device) pointsize 0.6 title columnheader(1)

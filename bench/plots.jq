@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The data of one plot of a result, for plot.gp: per device a block that gnuplot
-# finds by its name, with lines of x, its label, and the median, least and
+# finds by its name: its title, then lines of x, its label, and the median, least and
 # most of y, which may have a logarithmic scale. One point is no curve, and no block.
 # Arguments: $plot, which is bandwidth, latency, depth or jobs_BS, and $rw.
 
@@ -27,7 +27,7 @@ def limit_points: . as $result | [.figures.nvme_cmb // {} | points] | map(.x as 
 	| if $plot == "bandwidth" then limit_ns($rw; $bytes; period_ns) | with(.; $bytes * 1e3 / .[0])
 	else limit_ns($rw; $bytes; .mean_ns) | scale(1e-3) end));
 
-(.figures | del(.one_of_1, .one_of_8) | map_values([points | select(.y.min > 0)])),
+(devices | map_values([points | select(.y.min > 0)])),
 (select($plot == "bandwidth" or $plot == "latency") | {limit: limit_points})
 | to_entries[] | select(.value | length > 1)
-| "# \(.key)", (.value | sort_by(.x)[] | [.x, .label, .y.median, .y.min, .y.max] | @tsv), "", ""
+| "# \(.key)", "\"\(.key | title)\"", (.value | sort_by(.x)[] | [.x, .label, .y.median, .y.min, .y.max] | @tsv), "", ""

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # "make bench": nvme_cmb and its peers in one guest, in turn, round after round. Ends
-# with a result in build/bench/, and report.sh's table and page of it.
+# with a result in build/bench/, and report.sh's tables and page of it.
 
 # shellcheck source=qemu-configs/debian.sh
 . "${BASH_SOURCE%/*}/../qemu-configs/debian.sh"
