@@ -27,11 +27,11 @@ show_differences() {
 }
 
 compare() { # -> DEVICE SHAPE A B CHANGE VERDICT
-	jq --raw-output --null-input '[inputs.figures] as [$a, $b]
+	jq --raw-output --null-input -L "${BASH_SOURCE%/*}" 'include "figures"; [inputs.figures] as [$a, $b]
 		| $a | keys_unsorted[] as $device | .[$device] | keys_unsorted[] as $shape
 		| [$a, $b | .[$device][$shape].iops.median] as [$old, $new] | select($new)
 		| (($new / $old - 1) * 100) as $change
-		| [$device, $shape, ($old, $new, $change | round), ($change |
+		| [($device | title), $shape, ($old, $new, $change | round), ($change |
 			if fabs <= 5 then "noise" elif fabs <= 20 then "look again"
 			elif . > 0 then "better" else "worse" end)] | @tsv' "$a" "$b"
 }
@@ -55,9 +55,9 @@ rows=$(compare)
 [[ $rows ]] || die "the two have no figure in common"
 
 [[ ! $differences ]] || printf '%s\n\n' "$differences"
-printf '%-12s %-22s %9s %9s %7s\n' device shape 'A (IOPS)' 'B (IOPS)' change
+printf '%-13s %-22s %9s %9s %7s\n' device shape 'A (IOPS)' 'B (IOPS)' change
 while IFS=$'\t' read -r device shape old new change verdict; do
-	printf '%-12s %-22s %9d %9d %+6d%%  %s\n' "$device" "$shape" "$old" "$new" "$change" \
+	printf '%-13s %-22s %9d %9d %+6d%%  %s\n' "$device" "$shape" "$old" "$new" "$change" \
 		"$(colour "$(colour_of "$verdict")" "$verdict")"
 	[[ $verdict != worse || " nvme_cmb nvme_pmr one_of_1 one_of_8 " != *" $device "* ]] || status=1
 done <<<"$rows"
