@@ -44,7 +44,7 @@ udev_loads() {
 @test "the stock driver, loaded first, keeps the controller" {
 	unload_both
 	modprobe nvme
-	disk_came $NAMESPACE
+	wait_for_disk $NAMESPACE
 	udev_loads
 	loaded nvme_cmb
 	bound nvme "$(controller)"
@@ -54,7 +54,7 @@ udev_loads() {
 @test "nvme_cmb, loaded first, keeps it, and there is no namespace" {
 	unload_both
 	modprobe nvme_cmb
-	disk_came "$DISK"
+	wait_for_disk "$DISK"
 	udev_loads
 	loaded nvme
 	bound nvme_cmb "$(controller)"
@@ -68,7 +68,7 @@ udev_loads() {
 	udev_loads
 	fails loaded nvme_cmb
 	bound nvme "$(controller)"
-	disk_came $NAMESPACE
+	wait_for_disk $NAMESPACE
 }
 
 @test "and loaded by name it still binds what it is told to" {
@@ -77,5 +77,5 @@ udev_loads() {
 	bind nvme_cmb "$(controller)"
 	ends_hold_data "$DISK"
 	bind nvme "$(controller)"
-	disk_came $NAMESPACE
+	wait_for_disk $NAMESPACE
 }

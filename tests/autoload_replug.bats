@@ -24,10 +24,10 @@ replug() {
 	modprobe nvme_cmb
 	if since 6.17 "$(uname -r)"; then
 		replug nvme_cmb
-		disk_came "$DISK"
+		wait_for_disk "$DISK"
 	else
 		replug nvme
-		disk_came /dev/nvme0n1
+		wait_for_disk /dev/nvme0n1
 	fi
 }
 
@@ -37,7 +37,7 @@ replug() {
 	echo "blacklist nvme_cmb" >/etc/modprobe.d/nvme_cmb.conf
 	udevadm control --reload
 	replug nvme
-	disk_came /dev/nvme0n1
+	wait_for_disk /dev/nvme0n1
 	[ ! -e /sys/module/nvme_cmb ]
 	rm /etc/modprobe.d/nvme_cmb.conf
 	udevadm control --reload

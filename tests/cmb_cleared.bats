@@ -29,10 +29,10 @@ reset_clears() {
 	exec 8<>$PMR 9<>$CMB
 	clear_cmbmsc
 	reset_function
-	wait_for "a new disk" replaced "$old"
-	disk_came $CMB
+	wait_for "a new disk" disk_replaced "$old"
+	wait_for_disk $CMB
 	logged "nvme_cmb0: a reset has cleared what it held, the disk is dead"
-	opener_has_nothing
+	open_disk_is_dead
 	exec 9<&-
 	cmp -n 1048576 <(pattern "$old" 1048576) $PMR
 	dd if=/dev/zero bs=4k count=1 conv=fsync,notrunc status=none >&8
@@ -61,24 +61,24 @@ reset_clears() {
 
 @test "under load: every request fails, and the PMR's do not" {
 	local old
-	start_stamp nvme_cmb0
-	start_stamp nvme_pmr0
-	serve_some nvme_cmb0
-	serve_some nvme_pmr0
+	start_io nvme_cmb0
+	start_io nvme_pmr0
+	wait_for_io nvme_cmb0
+	wait_for_io nvme_pmr0
 	old=$(cat /sys/block/nvme_cmb0/dev)
 	clear_cmbmsc
 	reset_function
-	wait_for "a new disk" replaced "$old"
-	disk_came $CMB
-	serve_some nvme_pmr0
-	stop_stamp nvme_cmb0
-	stop_stamp nvme_pmr0
-	note "CMB: $(stamp_counts nvme_cmb0)"
-	note "PMR: $(stamp_counts nvme_pmr0)"
-	[ "$(stamp_count nvme_cmb0 unread)" -eq 4096 ]
-	[ "$(stamp_count nvme_pmr0 failed_reads)" -eq 0 ]
-	[ "$(stamp_count nvme_pmr0 failed_writes)" -eq 0 ]
-	[ "$(stamp_count nvme_pmr0 unread)" -eq 0 ]
+	wait_for "a new disk" disk_replaced "$old"
+	wait_for_disk $CMB
+	wait_for_io nvme_pmr0
+	stop_io nvme_cmb0
+	stop_io nvme_pmr0
+	note "CMB: $(io_counts nvme_cmb0)"
+	note "PMR: $(io_counts nvme_pmr0)"
+	[ "$(io_count nvme_cmb0 unread)" -eq 4096 ]
+	[ "$(io_count nvme_pmr0 failed_reads)" -eq 0 ]
+	[ "$(io_count nvme_pmr0 failed_writes)" -eq 0 ]
+	[ "$(io_count nvme_pmr0 unread)" -eq 0 ]
 	ends_hold_data $CMB
 	fio_verify $CMB 4k
 }
@@ -89,7 +89,7 @@ reset_clears() {
 	unbind "$(controller)"
 	fails ls -d /sys/block/nvme_*
 	bind nvme_cmb "$(controller)"
-	disk_came $CMB
+	wait_for_disk $CMB
 	ends_hold_data $CMB
 	ends_hold_data $PMR
 }

@@ -116,7 +116,7 @@ setup_file() {
 
 # udev reads a partition that was written to, and no table is read anew while one
 # is open. It holds a lock on the disk meanwhile, and leaves a locked disk alone.
-rescan() {
+reread_partitions() {
 	flock "$DISK" blockdev --rereadpt "$DISK"
 	settle
 }
@@ -127,12 +127,12 @@ rescan() {
 	settle
 	pattern part2 8192 | dd of="${DISK}p2" bs=4k oflag=direct iflag=fullblock \
 		status=none
-	rescan
+	reread_partitions
 	[ "$(blockdev --getsize64 "${DISK}p1")" -eq $((4 * MIB)) ]
 	[ "$(blockdev --getsize64 "${DISK}p2")" -eq $((8 * MIB)) ]
 	cmp -n 8192 <(pattern part2 8192) "${DISK}p2"
 	wipefs --quiet --all "$DISK"
-	rescan
+	reread_partitions
 	[ ! -e "${DISK}p1" ]
 }
 

@@ -13,51 +13,51 @@
 
 load lib.bash
 
-ONE=nvme_${KIND}1
+TARGET=nvme_${KIND}1
 OTHER=nvme_${KIND}0
 
 setup_file() {
 	load_driver
 }
 
-# the_one: the second controller, which has 16 MiB.
-the_one() {
+# target: the second controller, which has 16 MiB.
+target() {
 	controllers | sed -n 2p
 }
 
-read_one() {
-	dd if="/dev/$ONE" of=/dev/null bs=4k count=1 iflag=direct status=none
+read_target() {
+	dd if="/dev/$TARGET" of=/dev/null bs=4k count=1 iflag=direct status=none
 }
 
 read_is_an_error() {
-	LC_ALL=C fails read_one | grep "Input/output error"
+	LC_ALL=C fails read_target | grep "Input/output error"
 }
 
-# window MILLISECONDS: no answer for so long.
-window() {
-	decode off "$(the_one)"
+# decode_off_for MILLISECONDS: no answer for so long.
+decode_off_for() {
+	decode off "$(target)"
 	read_is_an_error
 	sleep "$(printf '0.%03d' "$1")"
 	read_is_an_error
-	decode on "$(the_one)"
-	read_one
+	decode on "$(target)"
+	read_target
 }
 
 @test "decode switched off under load: errors, and not one wrong byte" {
-	local i windows
-	windows=$(in_full 100 35)
+	local i times
+	times=$(in_full 100 35)
 	RANDOM=1
-	start_stamp "$ONE"
-	for ((i = 0; i < windows; i++)); do
-		window $((50 + RANDOM % 450))
+	start_io "$TARGET"
+	for ((i = 0; i < times; i++)); do
+		decode_off_for $((50 + RANDOM % 450))
 	done
-	stop_stamp "$ONE"
-	note "$windows windows of 50-500 ms, seed 1: $(stamp_counts "$ONE")"
-	[ "$(stamp_count "$ONE" failed_reads)" -gt "$windows" ]
-	[ "$(stamp_count "$ONE" failed_writes)" -gt "$windows" ]
-	[ "$(stamp_count "$ONE" unread)" -eq 0 ]
-	[ "$(log_since_mark | grep -c "stopped answering")" -eq "$windows" ]
-	[ "$(log_since_mark | grep -c "answers again")" -eq "$windows" ]
+	stop_io "$TARGET"
+	note "$times times off for 50-500 ms, seed 1: $(io_counts "$TARGET")"
+	[ "$(io_count "$TARGET" failed_reads)" -gt "$times" ]
+	[ "$(io_count "$TARGET" failed_writes)" -gt "$times" ]
+	[ "$(io_count "$TARGET" unread)" -eq 0 ]
+	[ "$(log_since_mark | grep -c "stopped answering")" -eq "$times" ]
+	[ "$(log_since_mark | grep -c "answers again")" -eq "$times" ]
 }
 
 @test "decode switched off and on while a copy waits: not one wrong byte" {
@@ -65,39 +65,39 @@ window() {
 	[ "$KIND" = pmr ] || skip "no timer interrupts a copy from a CMB in QEMU"
 	local times
 	times=$(in_full 400 100)
-	tests/silence "/dev/$ONE" "$(the_one)" "$times" >"$BATS_TEST_TMPDIR/did"
-	note "$times silences of 6-30 ms: $(cat "$BATS_TEST_TMPDIR/did")"
+	tests/toggle_decode "/dev/$TARGET" "$(target)" "$times" >"$BATS_TEST_TMPDIR/did"
+	note "$times times off for 6-30 ms: $(cat "$BATS_TEST_TMPDIR/did")"
 	fails grep -q "copies=0 " "$BATS_TEST_TMPDIR/did"
 }
 
 @test "with one controller dead, another one's disk does not notice" {
-	start_stamp "$OTHER"
-	start_stamp "$ONE"
-	window 500
-	decode off "$(the_one)"
-	stop_stamp "$ONE"
-	stop_stamp "$OTHER"
-	decode on "$(the_one)"
-	note "the one: $(stamp_counts "$ONE")"
-	note "another: $(stamp_counts "$OTHER")"
-	[ "$(stamp_count "$ONE" failed_writes)" -gt 0 ]
-	[ "$(stamp_count "$ONE" unread)" -gt 0 ]
-	[ "$(stamp_count "$OTHER" failed_reads)" -eq 0 ]
-	[ "$(stamp_count "$OTHER" failed_writes)" -eq 0 ]
+	start_io "$OTHER"
+	start_io "$TARGET"
+	decode_off_for 500
+	decode off "$(target)"
+	stop_io "$TARGET"
+	stop_io "$OTHER"
+	decode on "$(target)"
+	note "target: $(io_counts "$TARGET")"
+	note "other: $(io_counts "$OTHER")"
+	[ "$(io_count "$TARGET" failed_writes)" -gt 0 ]
+	[ "$(io_count "$TARGET" unread)" -gt 0 ]
+	[ "$(io_count "$OTHER" failed_reads)" -eq 0 ]
+	[ "$(io_count "$OTHER" failed_writes)" -eq 0 ]
 }
 
 @test "discard, zeroing and a file system's flush fail, too" {
 	local mnt=$BATS_TEST_TMPDIR/mnt
 	mkdir "$mnt"
-	decode off "$(the_one)"
-	fails blkdiscard --offset 8M --length 4096 "/dev/$ONE"
-	fails blkdiscard --zeroout --offset 8M --length 4096 "/dev/$ONE"
-	decode on "$(the_one)"
-	mkfs.ext4 -q "/dev/$ONE"
-	mount "/dev/$ONE" "$mnt"
-	decode off "$(the_one)"
+	decode off "$(target)"
+	fails blkdiscard --offset 8M --length 4096 "/dev/$TARGET"
+	fails blkdiscard --zeroout --offset 8M --length 4096 "/dev/$TARGET"
+	decode on "$(target)"
+	mkfs.ext4 -q "/dev/$TARGET"
+	mount "/dev/$TARGET" "$mnt"
+	decode off "$(target)"
 	fails dd if=/dev/zero of="$mnt/file" bs=4k count=1 conv=fsync
-	decode on "$(the_one)"
+	decode on "$(target)"
 	umount "$mnt"
-	ends_hold_data "/dev/$ONE"
+	ends_hold_data "/dev/$TARGET"
 }

@@ -17,7 +17,7 @@ setup_file() {
 	[ "$KIND" = pmr ] || qemu_since 8.1 ||
 		skip "QEMU before 8.1 may crash where one CPU switches a CMB's decoders while another copies"
 	times=$(in_full 1000 200)
-	tests/silence "$DISK" "$(controller)" "$times" pulse >"$BATS_TEST_TMPDIR/did"
+	tests/toggle_decode "$DISK" "$(controller)" "$times" pulse >"$BATS_TEST_TMPDIR/did"
 	note "$times pulses: $(cat "$BATS_TEST_TMPDIR/did")"
 	fails grep -q "copies=0 " "$BATS_TEST_TMPDIR/did"
 }
@@ -28,12 +28,12 @@ setup_file() {
 	fio --name=load --filename="$DISK" --allow_file_create=0 --rw=randrw --bs=1m \
 		--direct=1 --ioengine=psync --numjobs=4 --thread --time_based \
 		--runtime=300 >"$jobs" 3>&- &
-	beside+=([load]=$!)
-	serve_some "$DISK_NAME"
+	background+=([load]=$!)
+	wait_for_io "$DISK_NAME"
 	for _ in 1 2 3 4 5; do
 		timeout 60 lspci -vvvs "$(controller)" >"$BATS_TEST_TMPDIR/out"
 		grep -q "Capabilities: .* Express" "$BATS_TEST_TMPDIR/out"
 	done
-	kill "${beside[load]}"
-	unset "beside[load]"
+	kill "${background[load]}"
+	unset "background[load]"
 }

@@ -154,7 +154,7 @@ static bool is_in_iomem(void)
 	return found;
 }
 
-static void is_gone(void)
+static void check_unbound(void)
 {
 	bool found = is_in_iomem();
 	glob_t left;
@@ -277,7 +277,7 @@ static void check(unsigned int n, bool one_failed, int error)
 		works(one_failed);
 		return;
 	}
-	is_gone();
+	check_unbound();
 	if (one_failed)
 		unbound++;
 	/*

@@ -54,6 +54,6 @@ for _ in {1..5}; do
 	unbind "$function"
 	mark a8
 	bind nvme_cmb "$function"
-	disk_came "$DISK"
+	wait_for_disk "$DISK"
 done
 trace false

@@ -205,21 +205,21 @@ declines_pmr() {
 	times=$(in_full 10 3)
 	try_bind
 	settle
-	start_stamp nvme_cmb0
+	start_io nvme_cmb0
 	for ((i = 0; i < times; i++)); do
 		for dead in 0xffffffff 0; do
-			serve_some nvme_cmb0
+			wait_for_io nvme_cmb0
 			fake $VS=$dead
 			fails dd if=/dev/nvme_cmb0 of=/dev/null bs=4k count=1 \
 				iflag=direct
 			unfake
 		done
 	done
-	stop_stamp nvme_cmb0
-	note "$times times each: $(stamp_counts nvme_cmb0)"
-	[ "$(stamp_count nvme_cmb0 failed_reads)" -gt "$times" ]
-	[ "$(stamp_count nvme_cmb0 failed_writes)" -gt "$times" ]
-	[ "$(stamp_count nvme_cmb0 unread)" -eq 0 ]
+	stop_io nvme_cmb0
+	note "$times times each: $(io_counts nvme_cmb0)"
+	[ "$(io_count nvme_cmb0 failed_reads)" -gt "$times" ]
+	[ "$(io_count nvme_cmb0 failed_writes)" -gt "$times" ]
+	[ "$(io_count nvme_cmb0 unread)" -eq 0 ]
 	unbind "$(controller)"
 }
 

@@ -17,13 +17,13 @@ setup_file() {
 }
 
 namespace_holds() {
-	disk_came $NAMESPACE
+	wait_for_disk $NAMESPACE
 	cmp -n $MIB <(pattern namespace $MIB) $NAMESPACE
 }
 
 @test "the stock driver has the controller first" {
 	bound nvme "$(controller)"
-	disk_came $NAMESPACE
+	wait_for_disk $NAMESPACE
 	pattern namespace $MIB | dd of=$NAMESPACE bs=64k oflag=direct \
 		iflag=fullblock status=none
 }

@@ -17,13 +17,13 @@ setup_file() {
 	load_driver
 }
 
-plug_anew() {
-	plug
-	came_back
+plug_and_check() {
+	plug_in_disk
+	check_replugged
 }
 
 @test "unplugged under load: errors, and not one wrong byte" {
-	taken_under_load "$(in_full 40 17)" unplug plug_anew
+	cycle_under_load "$(in_full 40 17)" unplug plug_and_check
 }
 
 # That its data is right is for the test above to say: fio verifies what it has not
@@ -37,12 +37,12 @@ plug_anew() {
 			--rw=randrw --ioengine="$engine" --iodepth=16 \
 			--time_based --runtime=300 --allow_file_create=0 \
 			>"$BATS_TEST_TMPDIR/fio" 2>&1 3>&- &
-		serve_some "$DISK_NAME"
+		wait_for_io "$DISK_NAME"
 		unplug
 		begin=$SECONDS
 		fails wait $!
 		slowest=$((SECONDS - begin > slowest ? SECONDS - begin : slowest))
-		plug_anew
+		plug_and_check
 	done
 	note "$times unplugs under ${engines[*]}, after which fio took $slowest s"
 }
@@ -78,7 +78,7 @@ outlived() {
 	wait $! || true
 	umount "$mnt"
 	note "$1: errors, and unmounted, within $((SECONDS - begin)) s"
-	plug_anew
+	plug_and_check
 	ends_hold_data "$DISK"
 }
 
@@ -97,6 +97,6 @@ outlived() {
 	[ ! -s "$BATS_TEST_TMPDIR/read" ]
 	fails dd if=/dev/zero bs=4k count=1 conv=fsync,notrunc status=none >&9
 	exec 9>&-
-	plug
+	plug_in_disk
 	fio_verify "$DISK" 4k
 }

@@ -55,28 +55,28 @@ cut_power() {
 	fails dd if=/dev/zero of="$DISK" bs=4k count=1 oflag=direct
 }
 
-back_with_power() {
+restore_power() {
 	power on
 	remove
-	find_again
+	rescan
 }
 
 @test "fatal errors on the port under load: every request is served" {
 	local i times
 	times=$(in_full 10 3)
-	start_stamp "$DISK_NAME"
+	start_io "$DISK_NAME"
 	for ((i = 1; i <= times; i++)); do
-		serve_some "$DISK_NAME"
+		wait_for_io "$DISK_NAME"
 		# after which Linux 6.1 forgets that it has the device's state
 		reset_function
 		inject DLP
 		wait_for "recovery $i" logged_times "$i" "device recovery successful"
 	done
-	stop_stamp "$DISK_NAME"
-	note "$times recoveries: $(stamp_counts "$DISK_NAME")"
-	[ "$(stamp_count "$DISK_NAME" failed_reads)" -eq 0 ]
-	[ "$(stamp_count "$DISK_NAME" failed_writes)" -eq 0 ]
-	[ "$(stamp_count "$DISK_NAME" unread)" -eq 0 ]
+	stop_io "$DISK_NAME"
+	note "$times recoveries: $(io_counts "$DISK_NAME")"
+	[ "$(io_count "$DISK_NAME" failed_reads)" -eq 0 ]
+	[ "$(io_count "$DISK_NAME" failed_writes)" -eq 0 ]
+	[ "$(io_count "$DISK_NAME" unread)" -eq 0 ]
 }
 
 @test "a fatal error whose recovery clears the CMB: it has a new disk" {
@@ -88,9 +88,9 @@ back_with_power() {
 	inject DLP
 	wait_for "the recovery" logged_times 1 "device recovery successful"
 	logged "$DISK_NAME: a reset has cleared what it held, the disk is dead"
-	wait_for "a new disk" replaced "$old"
-	disk_came "$DISK"
-	opener_has_nothing
+	wait_for "a new disk" disk_replaced "$old"
+	wait_for_disk "$DISK"
+	open_disk_is_dead
 	exec 9<&-
 	ends_hold_data "$DISK"
 }
@@ -100,28 +100,28 @@ back_with_power() {
 @test "power cut and recovered from under load: errors, and then the same disk serves" {
 	local i times cuts=0
 	times=$(in_full 10 3)
-	start_stamp "$DISK_NAME"
+	start_io "$DISK_NAME"
 	for ((i = 1; i <= times; i++)); do
-		serve_some "$DISK_NAME"
+		wait_for_io "$DISK_NAME"
 		cut_power
 		sleep 1
 		power on
 		inject DLP
 		wait_for "recovery $i" logged_times "$i" "device recovery successful"
 	done
-	serve_some "$DISK_NAME"
-	stop_stamp "$DISK_NAME"
-	note "$times times: $(stamp_counts "$DISK_NAME")"
-	[ "$(stamp_count "$DISK_NAME" failed_reads)" -gt 0 ]
-	[ "$(stamp_count "$DISK_NAME" unread)" -eq 0 ]
+	wait_for_io "$DISK_NAME"
+	stop_io "$DISK_NAME"
+	note "$times times: $(io_counts "$DISK_NAME")"
+	[ "$(io_count "$DISK_NAME" failed_reads)" -gt 0 ]
+	[ "$(io_count "$DISK_NAME" unread)" -eq 0 ]
 	logged_times "$times" "answers again"
 	fails logged "the device is gone"
 }
 
 @test "no power for half a minute: the disk is dead for good" {
 	local cuts=0 begin
-	start_stamp "$DISK_NAME"
-	serve_some "$DISK_NAME"
+	start_io "$DISK_NAME"
+	wait_for_io "$DISK_NAME"
 	cut_power
 	begin=$SECONDS
 	[ "$(cat "/sys/block/$DISK_NAME/size")" -gt 0 ]
@@ -132,37 +132,37 @@ back_with_power() {
 	power on
 	inject DLP
 	wait_for "recovery" logged_times 1 "device recovery successful"
-	stop_stamp "$DISK_NAME"
-	[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
+	stop_io "$DISK_NAME"
+	[ "$(io_count "$DISK_NAME" unread)" -eq 4096 ]
 	remove
-	find_again
+	rescan
 }
 
 @test "pulled out under load: the disk is dead at once" {
 	local begin
-	start_stamp "$DISK_NAME"
-	serve_some "$DISK_NAME"
+	start_io "$DISK_NAME"
+	wait_for_io "$DISK_NAME"
 	begin=$SECONDS
 	pull_out
 	wait_for "the controller to go" no_controller
-	stop_stamp "$DISK_NAME"
+	stop_io "$DISK_NAME"
 	note "gone, and looked through, after $((SECONDS - begin)) s"
-	[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
+	[ "$(io_count "$DISK_NAME" unread)" -eq 4096 ]
 	[ ! -e "$DISK" ]
 	wait_for "the slot to be off" slot_is_off
-	plug
-	came_back
+	plug_in_disk
+	check_replugged
 	ends_hold_data "$DISK"
 }
 
 @test "power cut under load: errors at once, and the data is there afterwards" {
 	local cuts=0
 	pattern power 65536 >"$BATS_TEST_TMPDIR/pattern"
-	taken_under_load "$(in_full 10 3)" cut_power back_with_power
+	cycle_under_load "$(in_full 10 3)" cut_power restore_power
 	dd if="$BATS_TEST_TMPDIR/pattern" of="$DISK" bs=64k oflag=direct status=none
 	power off
 	fails dd if=/dev/zero of="$DISK" bs=4k count=1 oflag=direct
-	back_with_power
+	restore_power
 	cmp -n 65536 "$BATS_TEST_TMPDIR/pattern" "$DISK"
 }
 
@@ -178,7 +178,7 @@ back_with_power() {
 	fails dd if=/dev/zero of="$mnt/new" bs=4k count=1 conv=fsync
 	umount "$mnt"
 	note "errors, and unmounted, within $((SECONDS - begin)) s"
-	back_with_power
+	restore_power
 	mount "$DISK" "$mnt"
 	cmp <(pattern mounted 1048576) "$mnt/file"
 	umount "$mnt"

@@ -15,7 +15,7 @@ esac
 export DISK_NAME=nvme_${KIND}0 DISK=/dev/nvme_${KIND}0
 
 # The processes that run beside a test, by name, until the test has ended them.
-declare -gA beside
+declare -gA background
 
 # Every test starts at a mark in the kernel log, and is over only when nothing
 # behind that mark is a splat.
@@ -35,7 +35,7 @@ failed_here() {
 
 teardown() {
 	# left by a test that failed, they would keep bats waiting for ever
-	[ ${#beside[@]} -eq 0 ] || kill "${beside[@]}" || true
+	[ ${#background[@]} -eq 0 ] || kill "${background[@]}" || true
 	sync
 	no_splat "$(log_since_mark)"
 }
@@ -115,13 +115,13 @@ function_of() {
 	lspci -Dnd "$1" | awk 'NR == 1 { print $1 }'
 }
 
-# disk_came DISK: a driver may add it in a worker, some time after it was bound.
-disk_came() {
+# wait_for_disk DISK: a driver may add it in a worker, some time after it was bound.
+wait_for_disk() {
 	wait_for "$1" test -b "$1"
 	settle
 }
 
-# remove, and find_again: all controllers, in sysfs, and the disk under test with them.
+# remove, and rescan: all controllers, in sysfs, and the disk under test with them.
 remove() {
 	local function
 	for function in $(controllers); do
@@ -131,14 +131,14 @@ remove() {
 	[ ! -e "$DISK" ]
 }
 
-find_again() {
+rescan() {
 	local function
 	echo 1 >"$SYS_PCI/rescan"
 	for function in $(controllers); do
 		# it may have gone to the stock driver, where there is one
 		[ ! -e "$SYS_PCI/drivers/nvme" ] || bind nvme_cmb "$function"
 	done
-	disk_came "$DISK"
+	wait_for_disk "$DISK"
 }
 
 # load_driver [PARAMETER...]: the module, and every controller with a CMB in its hands.
@@ -197,14 +197,14 @@ clear_cmbmsc() {
 	register 0x50 32 0
 }
 
-# replaced MAJOR:MINOR: nvme_cmb0, which had these, by another disk of its name.
-replaced() {
+# disk_replaced MAJOR:MINOR: nvme_cmb0, which had these, by another disk of its name.
+disk_replaced() {
 	local now
 	now=$(cat /sys/block/nvme_cmb0/dev 2>/dev/null) && [ "$now" != "$1" ]
 }
 
-# opener_has_nothing: who has a dead disk open, as file 9, reads nothing and writes nothing.
-opener_has_nothing() {
+# open_disk_is_dead: who has a dead disk open, as file 9, reads nothing and writes nothing.
+open_disk_is_dead() {
 	[ "$(head -c 1 <&9 | wc -c)" -eq 0 ]
 	fails dd if=/dev/zero bs=4k count=1 conv=fsync,notrunc status=none >&9
 }
@@ -381,61 +381,61 @@ wait_for() {
 	done
 }
 
-# start_stamp DISK [--fsync]: tests/stamp reads and writes all over /dev/DISK until
-# stop_stamp.
-start_stamp() {
-	local says=$BATS_TEST_TMPDIR/stamp-$1 file
+# start_io DISK [--fsync]: tests/verify_io reads and writes all over /dev/DISK until
+# stop_io.
+start_io() {
+	local says=$BATS_TEST_TMPDIR/io-$1 file
 	[ -p "$says" ] || mkfifo "$says"
 	# whatever the test does comes first
-	nice tests/stamp "${@:2}" "/dev/$1" >"$says" 3>&- &
-	beside[$1]=$!
+	nice tests/verify_io "${@:2}" "/dev/$1" >"$says" 3>&- &
+	background[$1]=$!
 	exec {file}<"$says"
-	stamp_says[$1]=$file
-	stamp_said "$1"
-	[ "${stamp_line[$1]}" = stamped ]
+	io_output[$1]=$file
+	read_io_line "$1"
+	[ "${io_line[$1]}" = stamped ]
 }
-declare -gA stamp_says stamp_line
+declare -gA io_output io_line
 
-# stop_stamp DISK: it was read once more, and no byte was wrong.
-stop_stamp() {
-	local file=${stamp_says[$1]} pid=${beside[$1]}
-	unset "beside[$1]"
+# stop_io DISK: it was read once more, and no byte was wrong.
+stop_io() {
+	local file=${io_output[$1]} pid=${background[$1]}
+	unset "background[$1]"
 	kill -TERM "$pid"
-	stamp_said "$1"
+	read_io_line "$1"
 	exec {file}<&-
 	wait "$pid"
 }
 
-stamp_said() { # DISK
-	read -rt "$WAIT_S" -u "${stamp_says[$1]}" "stamp_line[$1]" ||
-		{ echo "tests/stamp of $1 says nothing"; return 1; }
+read_io_line() { # DISK
+	read -rt "$WAIT_S" -u "${io_output[$1]}" "io_line[$1]" ||
+		{ echo "tests/verify_io of $1 says nothing"; return 1; }
 }
 
-# stamp_counts DISK, stamp_count DISK NAME: what was done to it.
-stamp_counts() {
-	echo "${stamp_line[$1]}"
+# io_counts DISK, io_count DISK NAME: what was done to it.
+io_counts() {
+	echo "${io_line[$1]}"
 }
 
-stamp_count() {
-	local counts=" ${stamp_line[$1]}"
+io_count() {
+	local counts=" ${io_line[$1]}"
 	counts=${counts#*" $2="}
 	echo "${counts%% *}"
 }
 
-# taken_under_load TIMES AWAY BACK: the disk under test is taken away by the one command and
+# cycle_under_load TIMES AWAY BACK: the disk under test is taken away by the one command and
 # brought back by the other. Until it goes no byte is wrong, and then each request fails:
 # those of the load, and all reads of who looks through it at the end.
-taken_under_load() {
+cycle_under_load() {
 	local i failed=0 verified=0
 	for ((i = 0; i < $1; i++)); do
-		start_stamp "$DISK_NAME"
-		serve_some "$DISK_NAME"
+		start_io "$DISK_NAME"
+		wait_for_io "$DISK_NAME"
 		"$2"
-		stop_stamp "$DISK_NAME"
-		failed=$((failed + $(stamp_count "$DISK_NAME" failed_reads) - 4096 +
-			$(stamp_count "$DISK_NAME" failed_writes)))
-		verified=$((verified + $(stamp_count "$DISK_NAME" verified)))
-		[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
+		stop_io "$DISK_NAME"
+		failed=$((failed + $(io_count "$DISK_NAME" failed_reads) - 4096 +
+			$(io_count "$DISK_NAME" failed_writes)))
+		verified=$((verified + $(io_count "$DISK_NAME" verified)))
+		[ "$(io_count "$DISK_NAME" unread)" -eq 4096 ]
 		"$3"
 	done
 	note "$1 times, $failed requests failed under way, $verified bytes verified"
@@ -443,8 +443,8 @@ taken_under_load() {
 	[ "$verified" -gt 0 ]
 }
 
-# serve_some DISK: more requests have been served.
-serve_some() {
+# wait_for_io DISK: more requests have been served.
+wait_for_io() {
 	wait_for "requests to be served" served_more "$1" $(($(served "$1") + 20))
 }
 
@@ -472,10 +472,10 @@ inject() {
 unplug() {
 	qmp device_del '{"id": "nvme0"}' >/dev/null
 	wait_for "the controller to go" no_controller
-	wait_for "QEMU to let it go" forgotten
+	wait_for "QEMU to let it go" device_deleted
 }
 
-forgotten() {
+device_deleted() {
 	local devices
 	devices=$(qmp qom-list '{"path": "/machine/peripheral"}') &&
 		[[ $devices != *'"nvme0"'* ]]
@@ -496,15 +496,15 @@ device_add() {
 		\"bus\": \"root_port0\", \"drive\": \"disk0\", $memory}" >/dev/null
 }
 
-# plug: and until its disk is there.
-plug() {
+# plug_in_disk: and until its disk is there.
+plug_in_disk() {
 	plug_in
-	disk_came "$DISK"
+	wait_for_disk "$DISK"
 }
 
-# came_back: of the disk under test, what is to be there: nothing in a CMB, which is a new
+# check_replugged: of the disk under test, what is to be there: nothing in a CMB, which is a new
 # one, and in a PMR something that tests have left.
-came_back() {
+check_replugged() {
 	local size=16777216
 	case $KIND in
 	cmb)	cmp -n $size "$DISK" /dev/zero ;;

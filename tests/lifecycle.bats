@@ -32,16 +32,16 @@ under_load() {
 	local busy=$BATS_TEST_TMPDIR/busy
 	: >"$busy"
 	keep_busy "$busy" 3>&- &
-	beside["load"]=$!
+	background["load"]=$!
 	"$@"
 	rm "$busy"
 	pkill -x fio || true
-	wait "${beside["load"]}"
-	unset "beside[load]"
+	wait "${background["load"]}"
+	unset "background[load]"
 }
 
 # Since the disk came it has served its load, too, and not only who looked at it.
-disk_is_busy() {
+wait_for_load() {
 	wait_for "load on the disk" served_more "$(disk_of "$FUNCTION")" 100
 }
 
@@ -64,7 +64,7 @@ bind_it() {
 reload_busy() {
 	local i
 	for ((i = 0; i < $1; i++)); do
-		disk_is_busy
+		wait_for_load
 		# A module in use stays: its disks go first.
 		unbind "$(controller)"
 		wait_for "the module to have no user" rmmod nvme_cmb
@@ -106,7 +106,7 @@ reload_busy() {
 }
 
 @test "unbound and bound under load, time after time" {
-	taken_under_load "$TIMES_BUSY" unbind_it bind_it
+	cycle_under_load "$TIMES_BUSY" unbind_it bind_it
 	ends_hold_data "$DISK"
 }
 

@@ -17,7 +17,7 @@ load lib.bash
 
 @test "the stock driver has it back at once" {
 	bind nvme "$(controller)"
-	disk_came /dev/nvme0n1
+	wait_for_disk /dev/nvme0n1
 	fio --name=ns --filename=/dev/nvme0n1 --rw=randwrite --bs=4k --size=1m \
 		--direct=1 --verify=crc32c --verify_fatal=1
 	rmmod nvme_cmb

@@ -17,7 +17,7 @@ setup_file() {
 	load_driver pmem=1
 	mkdir "$MNT"
 	# which libnvdimm makes when it likes
-	disk_came /dev/pmem0
+	wait_for_disk /dev/pmem0
 }
 
 @test "there is /dev/pmem0, no nvme_pmr0, and the CMB is a disk as ever" {
@@ -77,7 +77,7 @@ setup_file() {
 	[ ! -e /dev/pmem0 ]
 	umount "$MNT"
 	bind nvme_cmb "$(controller)"
-	disk_came /dev/pmem0
+	wait_for_disk /dev/pmem0
 }
 
 @test "without the parameter it is a disk again, with its data" {

@@ -16,8 +16,8 @@ load lib.bash
 setup_file() {
 	load_driver pmem=1
 	# which libnvdimm makes when it likes
-	disk_came /dev/pmem0
-	# which serve_some looks at
+	wait_for_disk /dev/pmem0
+	# which wait_for_io looks at
 	echo 1 >/sys/block/pmem0/queue/iostats
 }
 
@@ -62,21 +62,21 @@ under_load() {
 	local i times=$1 syncs=0 failed=0 verified=0
 	shift
 	for ((i = 0; i < times; i++)); do
-		start_stamp pmem0 --fsync
-		serve_some pmem0
+		start_io pmem0 --fsync
+		wait_for_io pmem0
 		"$@"
-		serve_some pmem0
-		stop_stamp pmem0
-		[ "$(stamp_count pmem0 failed_syncs)" -gt 0 ]
-		[ "$(stamp_count pmem0 unread)" -eq 0 ]
-		syncs=$((syncs + $(stamp_count pmem0 syncs)))
-		failed=$((failed + $(stamp_count pmem0 failed_syncs)))
-		verified=$((verified + $(stamp_count pmem0 verified)))
+		wait_for_io pmem0
+		stop_io pmem0
+		[ "$(io_count pmem0 failed_syncs)" -gt 0 ]
+		[ "$(io_count pmem0 unread)" -eq 0 ]
+		syncs=$((syncs + $(io_count pmem0 syncs)))
+		failed=$((failed + $(io_count pmem0 failed_syncs)))
+		verified=$((verified + $(io_count pmem0 verified)))
 	done
 	note "$times times, $failed of $syncs flushes failed, $verified bytes verified"
 }
 
-silence() {
+decode_off_on() {
 	decode off
 	sleep 0.3
 	decode on
@@ -86,6 +86,6 @@ silence() {
 	under_load "$(in_full 20 5)" reset_function
 }
 
-@test "what was flushed is there after a silence that a flush has seen" {
-	under_load "$(in_full 20 5)" silence
+@test "what was flushed is there after decode was off during a flush" {
+	under_load "$(in_full 20 5)" decode_off_on
 }

@@ -39,7 +39,7 @@ intact() {
 @test "removal and rescan" {
 	fill "before removal"
 	remove
-	find_again
+	rescan
 	intact "before removal"
 }
 

@@ -28,11 +28,11 @@ find_disk() {
 	fi
 	load_driver pmem=1
 	if ((cycle == 0)); then
-		disk_came /dev/pmem0
+		wait_for_disk /dev/pmem0
 		ndctl create-namespace --force --reconfig namespace0.0 --mode sector
 	fi
 	DISK=/dev/pmem0s parts=/dev/pmem0s
-	disk_came "$DISK"
+	wait_for_disk "$DISK"
 }
 
 make_disk() {

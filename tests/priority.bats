@@ -16,13 +16,13 @@ setup_file() {
 # start NAME COMMAND...: beside the test.
 start() {
 	"${@:2}" >"$BATS_TEST_TMPDIR/$1" 3>&- &
-	beside[$1]=$!
+	background[$1]=$!
 }
 
 stop() { # NAME
-	kill "${beside[$1]}"
-	wait "${beside[$1]}" || true
-	unset "beside[$1]"
+	kill "${background[$1]}"
+	wait "${background[$1]}" || true
+	unset "background[$1]"
 }
 
 # fio_on CPU RW BS SECONDS [OPTION...]: without a file of its own.
@@ -43,7 +43,7 @@ start_writer() {
 	start writer fio --name=writer --filename="$DISK" --allow_file_create=0 \
 		--cpus_allowed=0 --rw=randwrite --bs=4m --direct=1 --ioengine=psync \
 		--thread --time_based --runtime=300
-	serve_some "$DISK_NAME"
+	wait_for_io "$DISK_NAME"
 }
 
 # Real-time tasks may take all of their CPU. Newer kernels keep some for the others.
@@ -65,8 +65,8 @@ no_cpu_for_others() {
 		read -r count wait < <(reads 3)
 		note "$count reads, the longest in $wait ms, while it does not"
 		echo "$count" >>"$BATS_TEST_TMPDIR/counts"
-		wait "${beside[hog]}" || true
-		unset "beside[hog]"
+		wait "${background[hog]}" || true
+		unset "background[hog]"
 	done
 	stop writer
 	[ "$(sort -n "$BATS_TEST_TMPDIR/counts" | sed -n 2p)" -ge "$before" ]

@@ -16,12 +16,12 @@ setup_file() {
 	load_driver
 }
 
-# unharmed WHAT: every request was served.
-unharmed() {
-	stop_stamp "$DISK_NAME"
-	note "$1: $(stamp_counts "$DISK_NAME")"
-	[ "$(stamp_count "$DISK_NAME" failed_reads)" -eq 0 ]
-	[ "$(stamp_count "$DISK_NAME" failed_writes)" -eq 0 ]
+# all_requests_served WHAT: every request was served.
+all_requests_served() {
+	stop_io "$DISK_NAME"
+	note "$1: $(io_counts "$DISK_NAME")"
+	[ "$(io_count "$DISK_NAME" failed_reads)" -eq 0 ]
+	[ "$(io_count "$DISK_NAME" failed_writes)" -eq 0 ]
 }
 
 @test "reset of the function under load: every request is served" {
@@ -29,34 +29,34 @@ unharmed() {
 	times=$(in_full 20 7)
 	dev=$SYS_PCI/devices/$(controller)
 	grep flr "$dev/reset_method"
-	start_stamp "$DISK_NAME"
+	start_io "$DISK_NAME"
 	for ((i = 0; i < times; i++)); do
-		serve_some "$DISK_NAME"
+		wait_for_io "$DISK_NAME"
 		echo 1 >"$dev/reset"
 	done
-	unharmed "$times resets"
+	all_requests_served "$times resets"
 }
 
 @test "non-fatal errors on the port under load: every request is served" {
 	local i times
 	times=$(in_full 20 8)
-	start_stamp "$DISK_NAME"
+	start_io "$DISK_NAME"
 	for ((i = 1; i <= times; i++)); do
-		serve_some "$DISK_NAME"
+		wait_for_io "$DISK_NAME"
 		inject COMP_TIME
 		wait_for "recovery $i" logged_times "$i" "device recovery successful"
 	done
-	unharmed "$times recoveries"
+	all_requests_served "$times recoveries"
 }
 
 # By ACPI hot-plug QEMU's port shows no active link, so that Linux takes the reset
 # for failed. hotplug_native.bats has the recovery that succeeds. Newer kernels tell
 # the driver that it has failed; with older ones its patience ends after 30 s, and a
-# reset that comes meanwhile does not end it. Who waits for ever would keep stamp from
+# reset that comes meanwhile does not end it. Who waits for ever would keep verify_io from
 # its end.
 @test "a fatal error that is not recovered from: errors in the end, and no hang" {
 	local pid
-	start_stamp "$DISK_NAME"
+	start_io "$DISK_NAME"
 	inject DLP
 	wait_for "the recovery to fail" logged_times 1 "device recovery failed"
 	if ! logged_times 1 "the error is permanent, the disk is dead"; then
@@ -68,15 +68,15 @@ unharmed() {
 		wait_for "the driver to give up" logged_times 1 "not recovered within"
 		fails wait $pid
 	fi
-	stop_stamp "$DISK_NAME"
-	note "$(stamp_counts "$DISK_NAME")"
-	[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
+	stop_io "$DISK_NAME"
+	note "$(io_counts "$DISK_NAME")"
+	[ "$(io_count "$DISK_NAME" unread)" -eq 4096 ]
 }
 
 # Not by binding it anew: the port was reset, so that the BARs are lost.
 @test "removed and rescanned after that, the disk works" {
 	remove
-	find_again
+	rescan
 	ends_hold_data "$DISK"
 	fio_verify "$DISK" 4k
 }

@@ -22,11 +22,11 @@ load lib.bash
 	pattern rescan 1048576 | dd of="$DISK" bs=64k oflag=direct \
 		iflag=fullblock status=none
 	remove
-	find_again
+	rescan
 	cmp -n 1048576 <(pattern rescan 1048576) "$DISK"
 }
 
 @test "removed and rescanned under load, time after time: not one wrong byte" {
-	taken_under_load "$(in_full 20 3)" remove find_again
+	cycle_under_load "$(in_full 20 3)" remove rescan
 	ends_hold_data "$DISK"
 }

@@ -12,10 +12,10 @@ load_driver block_size=512
 setsid fio --name=busy --filename=/dev/nvme_cmb0 --rw=randrw --bs=4k --direct=1 \
 	--time_based --runtime=600 --allow_file_create=0 >/dev/null 2>&1 &
 busy=$!
-serve_some nvme_cmb0
+wait_for_io nvme_cmb0
 for direction in read write; do
 	qmp trace-event-set-state \
 		"{\"name\": \"memory_region_ops_$direction\", \"enable\": true}" >/dev/null
 done
-serve_some nvme_cmb0
+wait_for_io nvme_cmb0
 kill -0 $busy

@@ -34,16 +34,16 @@ setup_file() {
 	for slot in "$SYS_PCI"/slots/*; do
 		[[ $(controller) != "$(<"$slot/address")"* ]] || break
 	done
-	start_stamp "$DISK_NAME"
-	serve_some "$DISK_NAME"
+	start_io "$DISK_NAME"
+	wait_for_io "$DISK_NAME"
 	echo 0 >"$slot/power"
 	wait_for "the controller to go" no_controller
-	stop_stamp "$DISK_NAME"
-	note "$(stamp_counts "$DISK_NAME")"
-	[ "$(stamp_count "$DISK_NAME" unread)" -eq 4096 ]
+	stop_io "$DISK_NAME"
+	note "$(io_counts "$DISK_NAME")"
+	[ "$(io_count "$DISK_NAME" unread)" -eq 4096 ]
 	[ ! -e "$DISK" ]
 	# QEMU takes a device away that is switched off in good order
-	plug
-	came_back
+	plug_in_disk
+	check_replugged
 	ends_hold_data "$DISK"
 }

@@ -18,9 +18,9 @@ setup_file() {
 	load_driver
 }
 
-# life_of DISK: the same for as long as it can be opened, and nothing when it cannot, which
+# diskseq DISK: the same for as long as it can be opened, and nothing when it cannot, which
 # begins somewhere in an unbind.
-life_of() {
+diskseq() {
 	[ ! -e "$BATS_TEST_TMPDIR/unbinding" ] && [ -b "/dev/$1" ] || return 0
 	cat "/sys/block/$1/diskseq" 2>/dev/null || true
 }
@@ -41,16 +41,16 @@ counted() {
 	awk '{ n += $1 } END { print n + 0 }' "$file"
 }
 
-# still_on: false when the time is over, or something was found.
-still_on() {
-	[ -e "$BATS_TEST_TMPDIR/on" ] && [ ! -e "$BATS_TEST_TMPDIR/found" ]
+# running: false when the time is over, or something was found.
+running() {
+	[ -e "$BATS_TEST_TMPDIR/running" ] && [ ! -e "$BATS_TEST_TMPDIR/errors" ]
 }
 
-# stay_on SECONDS COUNT...: for so long, and until there is one of each COUNT: a
+# run_for SECONDS COUNT...: for so long, and until there is one of each COUNT: a
 # busy host may need longer for that.
-stay_on() {
+run_for() {
 	local what end=$((SECONDS + $1)) last=$((SECONDS + $1 + 1200))
-	while still_on && [ $SECONDS -lt $last ]; do
+	while running && [ $SECONDS -lt $last ]; do
 		sleep 1
 		[ $SECONDS -lt $end ] && continue
 		for what in "${@:2}"; do
@@ -58,7 +58,7 @@ stay_on() {
 		done
 		break
 	done
-	rm "$BATS_TEST_TMPDIR/on"
+	rm "$BATS_TEST_TMPDIR/running"
 }
 
 # start COMMAND...: beside the others.
@@ -72,9 +72,9 @@ pause() {
 	sleep 1
 }
 
-# found TEXT...: what must not be. It ends the test.
-found() {
-	echo "$*" >>"$BATS_TEST_TMPDIR/found"
+# report_error TEXT...: what must not be. It ends the test.
+report_error() {
+	echo "$*" >>"$BATS_TEST_TMPDIR/errors"
 }
 
 # --- who writes and reads, each in a region of its own -----------------------
@@ -84,11 +84,11 @@ found() {
 # is no error: fio (3.33) takes none for all when it reads asynchronously, and verifies what
 # its buffer held before.
 keep_verifying() { # ENGINE DEPTH REGION
-	local log=$BATS_TEST_TMPDIR/fio.$1 disk life
-	while still_on; do
+	local log=$BATS_TEST_TMPDIR/fio.$1 disk seq
+	while running; do
 		disk=$(disk_of "$FUNCTION")
-		life=$(life_of "$disk")
-		[ -n "$life" ] || continue
+		seq=$(diskseq "$disk")
+		[ -n "$seq" ] || continue
 		if fio --name="$1" --filename="/dev/$disk" --ioengine="$1" \
 			--iodepth="$2" --offset=$(($3 * MIB)) --size=1m --loops="$(in_full 4 1)" \
 			--rw=randwrite --bsrange=512-8k --direct=1 \
@@ -96,17 +96,17 @@ keep_verifying() { # ENGINE DEPTH REGION
 			--verify_fatal=1 >"$log" 2>&1; then
 			count "$1"
 		else
-			went "$1" "$disk" "$life" "$(cat "$log")"
+			broken_off "$1" "$disk" "$seq" "$(cat "$log")"
 			count fio-broken-off
 		fi
 	done
 }
 
-# went WHO DISK LIFE [SAID]: what failed for WHO did so because DISK has gone since that
-# life of it. If not, that is a find.
-went() {
-	if [ "$(life_of "$2")" = "$3" ]; then
-		found "$1 failed, and $2 is there: ${4-}"
+# broken_off WHO DISK LIFE [SAID]: what failed for WHO did so because DISK has gone since that
+# seq of it. If not, that is a find.
+broken_off() {
+	if [ "$(diskseq "$2")" = "$3" ]; then
+		report_error "$1 failed, and $2 is there: ${4-}"
 	else
 		count "$1-broken-off"
 	fi
@@ -114,59 +114,59 @@ went() {
 
 # What dd says it wrote is there when the disk is back, also if dd was broken off.
 keep_writing() { # REGION
-	local round=0 blocks disk life
-	while still_on; do
+	local round=0 blocks disk seq
+	while running; do
 		disk=$(disk_of "$FUNCTION")
-		life=$(life_of "$disk")
-		[ -n "$life" ] || continue
+		seq=$(diskseq "$disk")
+		[ -n "$seq" ] || continue
 		round=$((round + 1))
 		blocks=$(pattern "round $round" $MIB | LC_ALL=C dd \
 			of="/dev/$disk" oflag=direct,seek_bytes conv=nocreat \
 			iflag=fullblock bs=4k seek=$(($1 * MIB)) 2>&1 |
 			sed -n 's/+.* records out$//p')
-		[ "${blocks:-0}" -eq 256 ] || went dd "$disk" "$life"
+		[ "${blocks:-0}" -eq 256 ] || broken_off dd "$disk" "$seq"
 		[ "${blocks:-0}" -gt 0 ] || continue
 		until read_back "$1" "$blocks"; do
-			still_on || return 0
+			running || return 0
 		done
 		if cmp -n $((blocks * 4096)) <(pattern "round $round" $MIB) \
 			"$BATS_TEST_TMPDIR/back"; then
 			count dd
 			count bytes $((blocks * 4096))
 		else
-			found "dd: round $round, $blocks blocks differ"
+			report_error "dd: round $round, $blocks blocks differ"
 		fi
 		pause
 	done
 }
 
 read_back() { # REGION BLOCKS
-	local disk life
+	local disk seq
 	: >"$BATS_TEST_TMPDIR/back"
 	disk=$(disk_of "$FUNCTION")
-	life=$(life_of "$disk")
-	[ -n "$life" ] || return 1
+	seq=$(diskseq "$disk")
+	[ -n "$seq" ] || return 1
 	dd if="/dev/$disk" of="$BATS_TEST_TMPDIR/back" bs=4k \
 		iflag=direct,skip_bytes skip=$(($1 * MIB)) count="$2" \
 		status=none 2>/dev/null &&
 		[ "$(stat -c %s "$BATS_TEST_TMPDIR/back")" -eq $(($2 * 4096)) ] && return
-	went dd-back "$disk" "$life"
+	broken_off dd-back "$disk" "$seq"
 	return 1
 }
 
 # A region that is discarded reads as zeros.
 keep_discarding() { # REGION
-	local disk life
-	while still_on; do
+	local disk seq
+	while running; do
 		disk=$(disk_of "$FUNCTION")
-		life=$(life_of "$disk")
-		[ -n "$life" ] || continue
+		seq=$(diskseq "$disk")
+		[ -n "$seq" ] || continue
 		if ! discard "$1" "$disk" 2>/dev/null; then
-			went discard "$disk" "$life"
+			broken_off discard "$disk" "$seq"
 		elif cmp -n $MIB /dev/zero "$BATS_TEST_TMPDIR/zeros"; then
 			count discards
 		else
-			found "what was discarded is not zeros"
+			report_error "what was discarded is not zeros"
 		fi
 		pause
 	done
@@ -186,20 +186,20 @@ discard() { # REGION DISK
 # A file is there when the free space around it was trimmed. What fails because the disk
 # has gone is no error, but other data is.
 keep_trimming() { # REGION MIB
-	local mnt=$BATS_TEST_TMPDIR/trimmed disk life said status
+	local mnt=$BATS_TEST_TMPDIR/trimmed disk seq said status
 	mkdir "$mnt"
-	while still_on; do
+	while running; do
 		disk=$(disk_of "$FUNCTION")
-		life=$(life_of "$disk")
-		[ -n "$life" ] || continue
+		seq=$(diskseq "$disk")
+		[ -n "$seq" ] || continue
 		status=0
 		said=$({ dmsetup create trimmed --table \
 			"0 $(($2 * 2048)) linear /dev/$disk $(($1 * 2048))" &&
 			trim /dev/mapper/trimmed "$mnt"; } 2>&1) || status=$?
 		case $status in
 		0)	count fstrims ;;
-		2)	found "fstrim: $said" ;;
-		*)	went fstrim "$disk" "$life" "$said" ;;
+		2)	report_error "fstrim: $said" ;;
+		*)	broken_off fstrim "$disk" "$seq" "$said" ;;
 		esac
 		! mountpoint -q "$mnt" || umount "$mnt"
 		# udev may be reading it
@@ -229,12 +229,12 @@ trim() {
 keep_rebinding() {
 	local what
 	local -A before
-	while still_on; do
+	while running; do
 		for what in psync libaio io_uring fstrims; do
 			before[$what]=$(counted "$what")
 		done
 		for what in "${!before[@]}"; do
-			until [ "$(counted "$what")" -gt "${before[$what]}" ] || ! still_on; do
+			until [ "$(counted "$what")" -gt "${before[$what]}" ] || ! running; do
 				sleep 0.5
 			done
 		done
@@ -248,7 +248,7 @@ keep_rebinding() {
 
 keep_switching() {
 	local scheduler depth
-	while still_on; do
+	while running; do
 		for scheduler in none mq-deadline bfq; do
 			! queue scheduler $scheduler || count $scheduler
 			for depth in 4 16 64; do
@@ -261,7 +261,7 @@ keep_switching() {
 
 # Linux refuses either with EBUSY while a driver probes a PCI device.
 keep_plugging() {
-	while still_on; do
+	while running; do
 		pause
 		until echo 0 >$CPU; do sleep 0.1; done
 		until echo 1 >$CPU; do sleep 0.1; done
@@ -271,16 +271,16 @@ keep_plugging() {
 
 # All memory but 192 MiB in use, and then more read than that can hold. With less, and
 # without a pause, the guest does nothing but read its programs again.
-keep_squeezing() {
+keep_reclaiming() {
 	local free_kib
 	mount -o remount,size=100% /dev/shm
-	while still_on; do
+	while running; do
 		sleep 2
 		free_kib=$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)
-		fallocate -l $((free_kib - 196608))KiB /dev/shm/squeeze
+		fallocate -l $((free_kib - 196608))KiB /dev/shm/pressure
 		dd if=/dev/vda of=/dev/null bs=1M count=256 status=none
-		rm /dev/shm/squeeze
-		count squeezes
+		rm /dev/shm/pressure
+		count reclaims
 	done
 }
 
@@ -288,12 +288,12 @@ keep_squeezing() {
 	local what pid seconds=60
 	local -a pids
 	local -a counts=(psync libaio io_uring dd discards fstrims bytes-trimmed rebinds
-		fio-broken-off cpu-cycles squeezes)
+		fio-broken-off cpu-cycles reclaims)
 	# a PMR's disk has neither
 	[ "$KIND" = pmr ] || counts+=(none mq-deadline bfq nr_requests)
 	[ -z "$FULL" ] || seconds=600
 	FUNCTION=$(controller)
-	: >"$BATS_TEST_TMPDIR/on"
+	: >"$BATS_TEST_TMPDIR/running"
 	start keep_verifying psync 1 0
 	start keep_verifying libaio 8 2
 	start keep_verifying io_uring 32 4
@@ -303,10 +303,10 @@ keep_squeezing() {
 	start keep_rebinding
 	start keep_switching
 	start keep_plugging
-	start keep_squeezing
-	stay_on $seconds "${counts[@]}"
+	start keep_reclaiming
+	run_for $seconds "${counts[@]}"
 	for pid in "${pids[@]}"; do
-		wait "$pid" || found "one of those who take part failed"
+		wait "$pid" || report_error "one of those who take part failed"
 	done
 	for what in "${counts[@]}"; do
 		note "$what: $(counted "$what")"
@@ -315,8 +315,8 @@ keep_squeezing() {
 		note "$what broken off by a disk that went: $(counted "$what-broken-off")"
 	done
 	note "bytes acknowledged to dd and found: $(counted bytes)"
-	if [ -e "$BATS_TEST_TMPDIR/found" ]; then
-		cat "$BATS_TEST_TMPDIR/found"
+	if [ -e "$BATS_TEST_TMPDIR/errors" ]; then
+		cat "$BATS_TEST_TMPDIR/errors"
 		return 1
 	fi
 	for what in "${counts[@]}"; do

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * usage: stamp [--fsync] DISK
+ * usage: verify_io [--fsync] DISK
  *
  * Read and write DISK at random, past caches, and hold every byte read against what it may
  * be. Ends on SIGTERM, with everything read once more, and says what was done in one line of

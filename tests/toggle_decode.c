@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * usage: silence DISK FUNCTION TIMES [pulse]
+ * usage: toggle_decode DISK FUNCTION TIMES [pulse]
  *
  * Write DISK and read it, or discard it and read it, while the memory decoders of the PCI
  * function that it is on are switched off and on again, 6 to 30 ms later, TIMES times. Who
