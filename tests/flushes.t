@@ -5,6 +5,8 @@
 # for each, QEMU writes the memory's file out (msync), and nothing else makes it do so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=tests/registers.bash
+. tests/registers.bash
 # shellcheck source=tests/tap.bash
 . tests/tap.bash
 
@@ -18,14 +20,14 @@ trap 'rm -rf "$IMAGES"' EXIT
 # next mark, or an FLR, after which the driver looks whether the PMR is back.
 flushes() {
 	perl -lne '
-		BEGIN { $pmrsts = 0xe08 + hex shift @ARGV }
+		BEGIN { $pmrsts = hex(shift @ARGV) + hex(shift @ARGV) }
 		/^pci_cfg_write nvme .* (?:\@0x3c <- 0x(\w+)|\@0x88 <- 0x[89a-f]\w{3})$/ and do {
 			print "$kind $flushes" if $kind;
 			($kind, $flushes) = ($1, 0);
 		};
 		$flushes++ if /^memory_region_ops_read .* addr (\w+) .* name .nvme.$/ &&
 			hex $1 == $pmrsts;
-	' "$1" "$log"
+	' "$1" "$REG_PMRSTS" "$log"
 }
 
 # each KIND FLUSHES NAME: all five requests of that kind had so many.

@@ -12,15 +12,24 @@
 
 load lib.bash
 
-IVSHMEM=1af4:1110
-CAP=0x00
-VS=0x08
-CSTS=0x1c
-CMBLOC=0x38
-CMBSZ=0x3c
-PMRCAP=0xe00
-PMRCTL=0xe04
-PMRSTS=0xe08
+# QEMU's devices, by VENDOR:DEVICE. The last is its controller with use-intel-id=on.
+readonly IVSHMEM=1af4:1110 EDU=1234:11e8 E1000E=8086:10d3 PCI_TESTDEV=1b36:0005
+readonly NVME_INTEL=8086:5845
+
+# Values of registers. CAP is QEMU's; CAP.CMBS and CAP.PMRS are bits of its upper half.
+readonly ALL_ONES=0xffffffff
+readonly QEMU_CAP=0x0f0107ff CAP_CMBS=0x02000000 CAP_PMRS=0x01000000
+readonly CAP_CMBS_PMRS=0x03000000
+readonly VS_1_3=0x00010300 VS_1_4=0x00010400
+# CMBLOC: the CMB begins with BAR 2, or with BAR 4. CMBSZ: 1 MiB
+readonly CMBLOC_BAR2=2 CMBLOC_BAR4=4 CMBSZ_1M=0x0000121d
+# PMRCAP: QEMU's, whose PMR is flushed by a read of PMRSTS; one that is flushed by a read of
+# the PMR; one without a way to flush
+readonly QEMU_PMRCAP=0x01000898 PMRCAP_READ=0x01000498 PMRCAP_NO_FLUSH=0x01000098
+# PMRSTS: ERR, NRDY, and the values of HSTS
+readonly PMRSTS_ERR=0x001 PMRSTS_NRDY=0x100
+readonly PMRSTS_NOT_RESTORED=0x200 PMRSTS_READ_ONLY=0x400
+readonly PMRSTS_UNRELIABLE=0x600 PMRSTS_RESERVED=0x800
 
 # Where the registers are, where ivshmem is, and its memory when it hides nothing
 setup_file() {
@@ -45,6 +54,7 @@ ivshmem_at() {
 fake() {
 	local offset register
 	ivshmem_at "$HOME_ADDRESS"
+	# from CAP to CMBSTS, and from PMRCAP to PMRSTS
 	for offset in {0..88..8} {3584..3592..8}; do
 		busybox devmem $((HOME_ADDRESS + offset)) 64 0
 	done
@@ -68,7 +78,7 @@ try_bind() {
 
 # fake_cmb NAME=VALUE...: a 1.4 controller with a CMB, but for these registers.
 fake_cmb() {
-	fake $CAP=0x0f0107ff $((CAP + 4))=0x02000000 $VS=0x00010400 "$@"
+	fake "$REG_CAP=$QEMU_CAP" "$REG_CAP_HIGH=$CAP_CMBS" "$REG_VS=$VS_1_4" "$@"
 }
 
 # declines TEXT NAME=VALUE...: likewise.
@@ -84,22 +94,22 @@ declines() {
 # fake_pmr NAME=VALUE...: a 1.4 controller with a PMR like QEMU's and no CMB, but for
 # these registers.
 fake_pmr() {
-	fake $CAP=0x0f0107ff $((CAP + 4))=0x01000000 $VS=0x00010400 \
-		$PMRCAP=0x01000898 "$@"
+	fake "$REG_CAP=$QEMU_CAP" "$REG_CAP_HIGH=$CAP_PMRS" "$REG_VS=$VS_1_4" \
+		"$REG_PMRCAP=$QEMU_PMRCAP" "$@"
 }
 
 # declines_pmr TEXT NAME=VALUE...: likewise, and leaves it disabled.
 declines_pmr() {
 	fake_pmr "${@:2}"
 	fails try_bind
-	[ $(($(register $PMRCTL))) -eq 0 ]
+	[ $(($(register "$REG_PMRCTL"))) -eq 0 ]
 	unfake
 	logged "PMR declined: $1"
 }
 
 @test "devices that are not NVMe are declined, and the log says why" {
 	local id function
-	for id in 1234:11e8 8086:10d3 1b36:0005 $IVSHMEM; do
+	for id in $EDU $E1000E $PCI_TESTDEV $IVSHMEM; do
 		function=$(function_of "$id")
 		[ -n "$function" ]
 		unbind "$function"
@@ -114,64 +124,66 @@ declines_pmr() {
 
 @test "a controller of another id is left alone until new_id names it" {
 	local function
-	function=$(function_of 8086:5845)
+	function=$(function_of $NVME_INTEL)
 	unbind "$function"
 	echo "$function" >"$SYS_PCI/drivers/nvme_cmb/bind" || true
 	[ ! -e "$SYS_PCI/devices/$function/driver" ]
-	echo 8086 5845 >"$SYS_PCI/drivers/nvme_cmb/new_id"
+	echo "${NVME_INTEL/:/ }" >"$SYS_PCI/drivers/nvme_cmb/new_id"
 	bound nvme_cmb "$function"
 	settle
 	[ "$(blockdev --getsize64 "/dev/$(disk_of "$function")")" -eq 2097152 ]
 	ends_hold_data "/dev/$(disk_of "$function")"
-	echo 8086 5845 >"$SYS_PCI/drivers/nvme_cmb/remove_id"
+	echo "${NVME_INTEL/:/ }" >"$SYS_PCI/drivers/nvme_cmb/remove_id"
 	unbind "$function"
 	unbind "$(controller)"
 }
 
 @test "a controller whose registers read all-ones is declined" {
 	declines "no controller answers, VS reads 0xffffffff" \
-		$CAP=0xffffffff $((CAP + 4))=0xffffffff $VS=0xffffffff \
-		$CSTS=0xffffffff $CMBLOC=0xffffffff $CMBSZ=0xffffffff
+		"$REG_CAP=$ALL_ONES" "$REG_CAP_HIGH=$ALL_ONES" "$REG_VS=$ALL_ONES" \
+		"$REG_CSTS=$ALL_ONES" "$REG_CMBLOC=$ALL_ONES" "$REG_CMBSZ=$ALL_ONES"
 }
 
 @test "a controller whose registers read all-zeros is declined" {
 	declines "no controller answers, VS reads 0x00000000" \
-		$CAP=0 $((CAP + 4))=0 $VS=0
+		"$REG_CAP=0" "$REG_CAP_HIGH=0" "$REG_VS=0"
 }
 
 @test "a controller that cannot be disabled is declined" {
 	# CAP.TO is 0: half a second.
 	declines "not disabled after 500 ms: CSTS 0x00000001" \
-		$CAP=0x000107ff $CSTS=1
+		"$REG_CAP=0x000107ff" "$REG_CSTS=1"
 }
 
 @test "a CMB whose registers make no sense is declined, and which is said" {
-	declines "CMBSZ.SZ is 0" $CMBLOC=2 $CMBSZ=0x0000021d
-	declines "CMBSZ.SZU is reserved" $CMBLOC=2 $CMBSZ=0x0000171d
-	declines "CMBLOC.BIR is reserved (CMBLOC 0x00000001," $CMBLOC=1 $CMBSZ=0x0000121d
-	declines "CMBLOC.BIR is reserved (CMBLOC 0x00000006," $CMBLOC=6 $CMBSZ=0x0000121d
-	declines "CMB declined: BIR names no memory BAR" $CMBLOC=5 $CMBSZ=0x0000121d
+	declines "CMBSZ.SZ is 0" "$REG_CMBLOC=$CMBLOC_BAR2" "$REG_CMBSZ=0x0000021d"
+	declines "CMBSZ.SZU is reserved" "$REG_CMBLOC=$CMBLOC_BAR2" "$REG_CMBSZ=0x0000171d"
+	declines "CMBLOC.BIR is reserved (CMBLOC 0x00000001," \
+		"$REG_CMBLOC=1" "$REG_CMBSZ=$CMBSZ_1M"
+	declines "CMBLOC.BIR is reserved (CMBLOC 0x00000006," \
+		"$REG_CMBLOC=6" "$REG_CMBSZ=$CMBSZ_1M"
+	declines "CMB declined: BIR names no memory BAR" "$REG_CMBLOC=5" "$REG_CMBSZ=$CMBSZ_1M"
 	declines "CMBLOC.OFST lies on the registers in BAR 0" \
-		$CMBLOC=0x1000 $CMBSZ=0x0000101d
+		"$REG_CMBLOC=0x1000" "$REG_CMBSZ=0x0000101d"
 	declines "CMB declined: OFST lies beyond the BAR" \
-		$CMBLOC=0x10002 $CMBSZ=0x0000121d
+		"$REG_CMBLOC=0x10002" "$REG_CMBSZ=$CMBSZ_1M"
 }
 
 @test "a CMB before NVMe 1.4 has no CMBMSC, and needs none" {
 	# CAP.CMBS is 0, and the CMB begins at 12 KiB: no multiple of 2 MiB.
-	fake $CAP=0x0f0107ff $VS=0x00010300 $CMBLOC=0x3002 $CMBSZ=0x0080001d
+	fake "$REG_CAP=$QEMU_CAP" "$REG_VS=$VS_1_3" "$REG_CMBLOC=0x3002" "$REG_CMBSZ=0x0080001d"
 	try_bind
 	[ "$(blockdev --getsize64 /dev/nvme_cmb0)" -eq $((0x800 * 4096)) ]
 	logged "nvme_cmb0: 8192 KiB in BAR 2 at offset 0x3000"
 	ends_hold_data /dev/nvme_cmb0
 	unbind "$(controller)"
-	[ "$(busybox devmem $((BAR0 + 0x50)))" = 0x00000000 ]
+	[ "$(busybox devmem $((BAR0 + REG_CMBMSC)))" = 0x00000000 ]
 	unfake
 }
 
 @test "a CMB that is larger than its BAR is cut to it" {
-	fake $CAP=0x0f0107ff $((CAP + 4))=0x02000000 $VS=0x00010400 \
-		$CMBLOC=0x1002 $CMBSZ=0x0010021d
+	fake "$REG_CAP=$QEMU_CAP" "$REG_CAP_HIGH=$CAP_CMBS" "$REG_VS=$VS_1_4" \
+		"$REG_CMBLOC=0x1002" "$REG_CMBSZ=0x0010021d"
 	try_bind
 	logged "nvme_cmb0: 15360 KiB in BAR 2 at offset 0x100000"
 	[ "$(blockdev --getsize64 /dev/nvme_cmb0)" -eq $((15 << 20)) ]
@@ -186,8 +198,8 @@ declines_pmr() {
 	settle
 	pattern alive 65536 | dd of=/dev/nvme_cmb0 bs=64k oflag=direct \
 		iflag=fullblock status=none
-	for dead in 0xffffffff 0; do
-		fake $VS=$dead
+	for dead in $ALL_ONES 0; do
+		fake "$REG_VS=$dead"
 		fails dd if=/dev/nvme_cmb0 bs=4k count=1 iflag=direct
 		fails dd if=/dev/zero of=/dev/nvme_cmb0 bs=4k seek=32 count=1 \
 			oflag=direct
@@ -207,9 +219,9 @@ declines_pmr() {
 	settle
 	start_io nvme_cmb0
 	for ((i = 0; i < times; i++)); do
-		for dead in 0xffffffff 0; do
+		for dead in $ALL_ONES 0; do
 			wait_for_io nvme_cmb0
-			fake $VS=$dead
+			fake "$REG_VS=$dead"
 			fails dd if=/dev/nvme_cmb0 of=/dev/null bs=4k count=1 \
 				iflag=direct
 			unfake
@@ -225,16 +237,17 @@ declines_pmr() {
 
 @test "a controller that is another one since anybody looked gives errors, not data" {
 	local other times=0
-	fake_cmb $CMBLOC=2 $CMBSZ=0x0000121d
+	fake_cmb "$REG_CMBLOC=$CMBLOC_BAR2" "$REG_CMBSZ=$CMBSZ_1M"
 	try_bind
 	settle
 	ends_hold_data /dev/nvme_cmb0
-	for other in $VS=0x00010300 $CMBSZ=0x0000221d $CMBLOC=0x1002 $((CAP + 4))=0x02000001; do
-		fake_cmb $CMBLOC=2 $CMBSZ=0x0000121d "$other"
+	for other in "$REG_VS=$VS_1_3" "$REG_CMBSZ=0x0000221d" "$REG_CMBLOC=0x1002" \
+		"$REG_CAP_HIGH=0x02000001"; do
+		fake_cmb "$REG_CMBLOC=$CMBLOC_BAR2" "$REG_CMBSZ=$CMBSZ_1M" "$other"
 		fails dd if=/dev/nvme_cmb0 of=/dev/null bs=4k count=1 iflag=direct
 		logged_times $((++times)) \
 			"nvme_cmb0: the controller's registers are not as at probe"
-		fake_cmb $CMBLOC=2 $CMBSZ=0x0000121d
+		fake_cmb "$REG_CMBLOC=$CMBLOC_BAR2" "$REG_CMBSZ=$CMBSZ_1M"
 		ends_hold_data /dev/nvme_cmb0
 	done
 	unbind "$(controller)"
@@ -242,33 +255,33 @@ declines_pmr() {
 }
 
 @test "a PMR whose registers make no sense is declined, and which is said" {
-	declines_pmr "PMRCAP.BIR is reserved (PMRCAP 0x01000818," $PMRCAP=0x01000818
-	declines_pmr "PMRCAP.BIR is reserved (PMRCAP 0x010008d8," $PMRCAP=0x010008d8
-	declines_pmr "BIR names no memory BAR" $PMRCAP=0x010008b8
-	declines_pmr "PMRCAP.PMRTU is reserved" $PMRCAP=0x01000a98
+	declines_pmr "PMRCAP.BIR is reserved (PMRCAP 0x01000818," "$REG_PMRCAP=0x01000818"
+	declines_pmr "PMRCAP.BIR is reserved (PMRCAP 0x010008d8," "$REG_PMRCAP=0x010008d8"
+	declines_pmr "BIR names no memory BAR" "$REG_PMRCAP=0x010008b8"
+	declines_pmr "PMRCAP.PMRTU is reserved" "$REG_PMRCAP=0x01000a98"
 }
 
 @test "a PMR that is not ready in time, or unreliable, is declined" {
-	declines_pmr "PMRSTS.NRDY stays set" $PMRSTS=0x100
-	declines_pmr "PMRSTS.ERR: something failed" $PMRSTS=0x001
-	declines_pmr "PMRSTS.HSTS: it has become unreliable" $PMRSTS=0x600
-	declines_pmr "PMRSTS.HSTS is reserved" $PMRSTS=0x800
+	declines_pmr "PMRSTS.NRDY stays set" "$REG_PMRSTS=$PMRSTS_NRDY"
+	declines_pmr "PMRSTS.ERR: something failed" "$REG_PMRSTS=$PMRSTS_ERR"
+	declines_pmr "PMRSTS.HSTS: it has become unreliable" "$REG_PMRSTS=$PMRSTS_UNRELIABLE"
+	declines_pmr "PMRSTS.HSTS is reserved" "$REG_PMRSTS=$PMRSTS_RESERVED"
 }
 
 # The PMR itself is enabled in the registers that the faked ones hide.
 @test "a PMR that is read-only, or not all there, makes a read-only disk" {
 	local pmrsts
-	register $PMRCTL 32 1
+	register "$REG_PMRCTL" 32 "$ENABLED"
 	fake_pmr
 	try_bind
 	ends_hold_data /dev/nvme_pmr0
 	unbind "$(controller)"
 	echo "test: $BATS_TEST_DESCRIPTION" >/dev/kmsg
-	for pmrsts in 0x200 0x400; do
-		fake_pmr $PMRSTS=$pmrsts
+	for pmrsts in $PMRSTS_NOT_RESTORED $PMRSTS_READ_ONLY; do
+		fake_pmr "$REG_PMRSTS=$pmrsts"
 		try_bind
 		settle
-		log_since_mark | grep "read-only: PMRSTS.HSTS.*$(printf 0x%08x $pmrsts)"
+		log_since_mark | grep "read-only: PMRSTS.HSTS.*$(printf 0x%08x "$pmrsts")"
 		[ "$(blockdev --getro /dev/nvme_pmr0)" -eq 1 ]
 		[ "$(cat /sys/block/nvme_pmr0/pmr/write_access_ps)" -eq 0 ]
 		logged ", read-only"
@@ -291,7 +304,7 @@ declines_pmr() {
 }
 
 @test "a PMR that promises nothing about writes is no write cache" {
-	fake_pmr $PMRCAP=0x01000098
+	fake_pmr "$REG_PMRCAP=$PMRCAP_NO_FLUSH"
 	try_bind
 	logged "PMRCAP.PMRWBM promises nothing"
 	[ "$(cat /sys/block/nvme_pmr0/queue/write_cache)" = "write through" ]
@@ -301,7 +314,7 @@ declines_pmr() {
 }
 
 @test "a PMR that is flushed by a read from it is one" {
-	fake_pmr $PMRCAP=0x01000498
+	fake_pmr "$REG_PMRCAP=$PMRCAP_READ"
 	try_bind
 	[ "$(cat /sys/block/nvme_pmr0/queue/write_cache)" = "write back" ]
 	pattern flushed 8192 | dd of=/dev/nvme_pmr0 bs=4k conv=fsync \
@@ -312,12 +325,13 @@ declines_pmr() {
 }
 
 @test "a PMR that libnvdimm could not flush, or write to, stays a disk" {
-	local lie times=0
+	local value times=0
 	rmmod nvme_cmb
 	modprobe nvme_cmb pmem=1
 	unbind "$(controller)"
-	for lie in $PMRCAP=0x01000498 $PMRCAP=0x01000098 $PMRSTS=0x400; do
-		fake_pmr "$lie"
+	for value in "$REG_PMRCAP=$PMRCAP_READ" "$REG_PMRCAP=$PMRCAP_NO_FLUSH" \
+		"$REG_PMRSTS=$PMRSTS_READ_ONLY"; do
+		fake_pmr "$value"
 		try_bind
 		logged_times $((++times)) "PMR stays a disk"
 		dd if=/dev/nvme_pmr0 of=/dev/null bs=4k count=1 iflag=direct status=none
@@ -334,11 +348,11 @@ declines_pmr() {
 	try_bind
 	settle
 	dd if=/dev/zero of=/dev/nvme_pmr0 bs=4k count=1 conv=fsync status=none
-	fake_pmr $PMRCTL=1 $PMRSTS=0x001
+	fake_pmr "$REG_PMRCTL=$ENABLED" "$REG_PMRSTS=$PMRSTS_ERR"
 	fails dd if=/dev/zero of=/dev/nvme_pmr0 bs=4k count=1 conv=fsync \
 		status=none
 	logged "flush of the PMR failed: PMRSTS.ERR"
-	fake_pmr $PMRCTL=1
+	fake_pmr "$REG_PMRCTL=$ENABLED"
 	dd if=/dev/zero of=/dev/nvme_pmr0 bs=4k count=1 conv=fsync status=none
 	unbind "$(controller)"
 	unfake
@@ -349,13 +363,13 @@ declines_pmr() {
 	try_bind
 	settle
 	ends_hold_data /dev/nvme_pmr0
-	fake_pmr $PMRCTL=0
+	fake_pmr "$REG_PMRCTL=0"
 	fails dd if=/dev/nvme_pmr0 of=/dev/null bs=4k count=1 iflag=direct
 	fails dd if=/dev/zero of=/dev/nvme_pmr0 bs=4k count=1 oflag=direct
 	# it could not restore what was in it
-	fake_pmr $PMRCTL=1 $PMRSTS=0x200
+	fake_pmr "$REG_PMRCTL=$ENABLED" "$REG_PMRSTS=$PMRSTS_NOT_RESTORED"
 	fails dd if=/dev/nvme_pmr0 of=/dev/null bs=4k count=1 iflag=direct
-	fake_pmr $PMRCTL=1
+	fake_pmr "$REG_PMRCTL=$ENABLED"
 	cmp -n 4096 <(pattern "first of /dev/nvme_pmr0" 4096) /dev/nvme_pmr0
 	unbind "$(controller)"
 	unfake
@@ -371,10 +385,10 @@ one_disk() {
 }
 
 @test "of two memories, the one that makes sense is a disk" {
-	fake_pmr $((CAP + 4))=0x03000000 $CMBLOC=2 $CMBSZ=0x0000021d
+	fake_pmr "$REG_CAP_HIGH=$CAP_CMBS_PMRS" "$REG_CMBLOC=$CMBLOC_BAR2" "$REG_CMBSZ=0x0000021d"
 	one_disk nvme_pmr0 "CMB declined: CMBSZ.SZ is 0"
-	fake_pmr $((CAP + 4))=0x03000000 $CMBLOC=2 $CMBSZ=0x0000121d \
-		$PMRSTS=0x001
+	fake_pmr "$REG_CAP_HIGH=$CAP_CMBS_PMRS" "$REG_CMBLOC=$CMBLOC_BAR2" "$REG_CMBSZ=$CMBSZ_1M" \
+		"$REG_PMRSTS=$PMRSTS_ERR"
 	one_disk nvme_cmb0 "PMR declined: PMRSTS.ERR"
 	unfake
 }
@@ -382,8 +396,8 @@ one_disk() {
 # A CMB in the PMR's BAR has that first, and then the PMR's is claimed in vain.
 @test "of two memories, the one that can be used is a disk" {
 	local busy=-EBUSY
-	register $PMRCTL 32 1
-	fake_pmr $((CAP + 4))=0x03000000 $CMBLOC=4 $CMBSZ=0x0000121d
+	register "$REG_PMRCTL" 32 "$ENABLED"
+	fake_pmr "$REG_CAP_HIGH=$CAP_CMBS_PMRS" "$REG_CMBLOC=$CMBLOC_BAR4" "$REG_CMBSZ=$CMBSZ_1M"
 	# the debug kernel has no CONFIG_SYMBOLIC_ERRNAME, and so the error's number
 	[[ $KERNEL != *-debug ]] || busy=-16
 	one_disk nvme_cmb0 "pmr left out: $busy"

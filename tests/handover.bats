@@ -9,8 +9,12 @@ load lib.bash
 
 NAMESPACE=/dev/nvme0n1
 MIB=1048576
-CC=0x14
-CMBMSC=0x50
+# CC as firmware leaves it: the sizes of queue entries, and CC.EN
+readonly CC_OF_FIRMWARE=0x00460001
+# Admin queues of 32 entries each
+readonly AQA_OF_FIRMWARE=0x001f001f
+# CRE and CMSE, and the lower half of CBA: an address in RAM
+readonly STALE_CMBMSC=0x01000003
 
 setup_file() {
 	modprobe nvme_cmb
@@ -62,30 +66,30 @@ namespace_holds() {
 @test "a controller that was left enabled is disabled first" {
 	unbind "$(controller)"
 	# CC.EN stays 0 here, since nothing set up queues: set it as firmware does.
-	register 0x24 32 0x001f001f
-	register 0x28 64 0x1000
-	register 0x30 64 0x2000
-	register $CC 32 0x00460001
-	[ $(($(register $CC) & 1)) -eq 1 ]
-	[ $(($(register 0x1c) & 1)) -eq 1 ]
+	register "$REG_AQA" 32 $AQA_OF_FIRMWARE
+	register "$REG_ASQ" 64 0x1000
+	register "$REG_ACQ" 64 0x2000
+	register "$REG_CC" 32 $CC_OF_FIRMWARE
+	[ $(($(register "$REG_CC") & ENABLED)) -eq 1 ]
+	[ $(($(register "$REG_CSTS") & ENABLED)) -eq 1 ]
 	bind nvme_cmb "$(controller)"
 	ends_hold_data "$DISK"
 	unbind "$(controller)"
-	[ $(($(register $CC) & 1)) -eq 0 ]
-	[ $(($(register 0x1c) & 1)) -eq 0 ]
+	[ $(($(register "$REG_CC") & ENABLED)) -eq 0 ]
+	[ $(($(register "$REG_CSTS") & ENABLED)) -eq 0 ]
 }
 
 @test "a stale CMBMSC is cleared, and none is left behind" {
 	[ "$KIND" = cmb ] || skip "a controller without a CMB has none"
 	unbind "$(controller)"
 	# CBA of another age, over memory that is not the controller's.
-	register $((CMBMSC + 4)) 32 0
-	register $CMBMSC 32 0x01000003
-	[ $(($(register $CMBMSC))) -eq $((0x01000003)) ]
+	register $((REG_CMBMSC + 4)) 32 0
+	register "$REG_CMBMSC" 32 $STALE_CMBMSC
+	[ $(($(register "$REG_CMBMSC"))) -eq $((STALE_CMBMSC)) ]
 	bind nvme_cmb "$(controller)"
 	ends_hold_data "$DISK"
 	unbind "$(controller)"
-	[ $(($(register $CMBMSC))) -eq 0 ]
+	[ $(($(register "$REG_CMBMSC"))) -eq 0 ]
 	bind nvme "$(controller)"
 	namespace_holds
 }

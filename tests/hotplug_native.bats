@@ -22,6 +22,12 @@ export NO_SPLAT='
 	/acquire lock:[^:]*pci_rescan_remove_lock.*holding lock:[^:]*ctrl->reset_lock/d
 }'
 
+# Slot Control of the root port, for setpci, and its bits in hexadecimal: both bits of Power
+# Indicator Control, with the values "on" and "off", and Power Controller Control, which is
+# set for "off"
+readonly ROOT_PORT=1b36:000c SLOT_CONTROL=CAP_EXP+18.w
+readonly INDICATOR_ON=100 POWER_OFF=400 INDICATOR_AND_POWER_OFF=700
+
 setup_file() {
 	load_driver
 }
@@ -30,22 +36,25 @@ setup_file() {
 # indicator stays on: with both off QEMU takes the device away for good.
 power() {
 	case $1 in
-	off)	setpci -s "$(function_of 1b36:000c)" CAP_EXP+18.w=400:400 ;;
-	on)	setpci -s "$(function_of 1b36:000c)" CAP_EXP+18.w=0:400 ;;
+	off)	setpci -s "$(function_of $ROOT_PORT)" $SLOT_CONTROL=$POWER_OFF:$POWER_OFF ;;
+	on)	setpci -s "$(function_of $ROOT_PORT)" $SLOT_CONTROL=0:$POWER_OFF ;;
 	esac
 }
 
 # pull_out: have QEMU do that, and the power on again before pciehp looks, to which the card
 # is missing then from a slot that is on.
 pull_out() {
-	chrt --fifo 99 setpci -s "$(function_of 1b36:000c)" \
-		CAP_EXP+18.w=700:700 CAP_EXP+18.w=100:700
+	chrt --fifo 99 setpci -s "$(function_of $ROOT_PORT)" \
+		$SLOT_CONTROL=$INDICATOR_AND_POWER_OFF:$INDICATOR_AND_POWER_OFF \
+		$SLOT_CONTROL=$INDICATOR_ON:$INDICATOR_AND_POWER_OFF
 }
 
 # slot_is_off: with its power indicator, which is the last that pciehp switches off, a second
 # after the power. QEMU takes away then what was plugged in before.
 slot_is_off() {
-	(((0x$(setpci -s "$(function_of 1b36:000c)" CAP_EXP+18.w) & 0x700) == 0x700))
+	local control
+	control=0x$(setpci -s "$(function_of $ROOT_PORT)" $SLOT_CONTROL)
+	(((control & 0x$INDICATOR_AND_POWER_OFF) == 0x$INDICATOR_AND_POWER_OFF))
 }
 
 # cut_power: until requests have found that out, as often as cuts says.

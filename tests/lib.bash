@@ -5,6 +5,11 @@
 
 # shellcheck source=qemu-configs/guest/pci.bash
 . qemu-configs/guest/pci.bash
+# shellcheck source=tests/registers.bash
+. tests/registers.bash
+
+# Memory Space Enable, in the Command register of PCI
+readonly PCI_COMMAND_MEMORY=2
 
 # The disk under test, of KIND cmb or pmr, and the BAR that holds it. The topology's
 # name begins with what it has, or has first.
@@ -173,8 +178,8 @@ bar() {
 decode() {
 	local function=${2-$(controller)}
 	case $1 in
-	off)	setpci -s "$function" COMMAND=0:2 ;;
-	on)	setpci -s "$function" COMMAND=2:2 ;;
+	off)	setpci -s "$function" COMMAND=0:$PCI_COMMAND_MEMORY ;;
+	on)	setpci -s "$function" COMMAND=$PCI_COMMAND_MEMORY:$PCI_COMMAND_MEMORY ;;
 	esac
 }
 
@@ -194,7 +199,7 @@ register() {
 # clear_cmbmsc: as a loss of power, or a reset of a real controller's function, clears it, and
 # nothing in QEMU does. The driver has the register: it takes iomem=relaxed.
 clear_cmbmsc() {
-	register 0x50 32 0
+	register $REG_CMBMSC 32 0
 }
 
 # disk_replaced MAJOR:MINOR: nvme_cmb0, which had these, by another disk of its name.

@@ -7,7 +7,8 @@
 
 load lib.bash
 
-PMRCTL=0xe04
+# Two places in the PMR
+readonly READ_AT=0x5000 WRITTEN_AT=0x6000
 DEBUGFS=/sys/kernel/debug/nvme_cmb/$DISK_NAME
 
 setup_file() {
@@ -23,25 +24,25 @@ pmr() {
 }
 
 @test "the PMR is enabled while it is a disk, and no longer" {
-	[ $(($(register $PMRCTL))) -eq 0 ]
+	[ $(($(register "$REG_PMRCTL"))) -eq 0 ]
 	bind nvme_cmb "$(controller)"
 	grep -A1 PMRCTL "$DEBUGFS/registers" | grep -E 'EN +0x1'
 	unbind "$(controller)"
-	[ $(($(register $PMRCTL))) -eq 0 ]
+	[ $(($(register "$REG_PMRCTL"))) -eq 0 ]
 }
 
 @test "one that was found enabled stays so, and the disk is its memory" {
-	register $PMRCTL 32 1
-	pmr 0x5000 0x01234567
+	register "$REG_PMRCTL" 32 "$ENABLED"
+	pmr $READ_AT 0x01234567
 	bind nvme_cmb "$(controller)"
-	[ "$(od -An -tx4 -j 0x5000 -N 4 "$DISK")" = " 01234567" ]
-	printf '\x10\x32\x54\x76' | dd of="$DISK" bs=4 seek=$((0x6000 / 4)) \
+	[ "$(od -An -tx4 -j $READ_AT -N 4 "$DISK")" = " 01234567" ]
+	printf '\x10\x32\x54\x76' | dd of="$DISK" bs=4 seek=$((WRITTEN_AT / 4)) \
 		conv=fsync status=none
 	unbind "$(controller)"
-	[ $(($(register $PMRCTL))) -eq 1 ]
-	[ "$(pmr 0x6000)" = 0x76543210 ]
-	register $PMRCTL 32 0
-	[ "$(pmr 0x6000)" = 0x00000000 ]
+	[ $(($(register "$REG_PMRCTL"))) -eq "$ENABLED" ]
+	[ "$(pmr $WRITTEN_AT)" = 0x76543210 ]
+	register "$REG_PMRCTL" 32 0
+	[ "$(pmr $WRITTEN_AT)" = 0x00000000 ]
 }
 
 @test "what the routines are is in pmr/, and there is no cmb/" {

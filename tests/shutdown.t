@@ -7,6 +7,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/tap.bash
 . tests/tap.bash
+# shellcheck source=tests/registers.bash
+. tests/registers.bash
+
+# CC.SHN, two bits, and its value for a normal shutdown
+readonly CC_SHN=14 CC_SHN_NORMAL=1
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -27,16 +32,17 @@ boot_guest --config cmb \
 	--qemu-arg -D --qemu-arg "$log" --qemu-arg -trace --qemu-arg 'pci_nvme_mmio_*' \
 	-- tests/shutdown_guest.sh
 
-end=$(grep -n 'pci_nvme_mmio_write addr 0x50 data 0x0 ' "$log" | tail -n 1 | cut -d: -f1)
+end=$(grep -n "pci_nvme_mmio_write addr $REG_CMBMSC data 0x0 " "$log" | tail -n 1 | cut -d: -f1)
 before=$(cmb_accesses "1,${end}p")
 is "$((before > 0))" 1 "the CMB was in use until the reboot"
 echo "# $before accesses"
-is "$(last_write 0x50)" 0x0 "CMBMSC is left clear"
-cc=$(last_write 0x14)
-is "${cc:+$((cc & 1))}" 0 "CC.EN is written, and left clear"
-is "$((${cc:-0} >> 14 & 3))" 1 "CC.SHN is left at a normal shutdown"
-is "$(awk '/pci_nvme_mmio_shutdown_/ { told = /_set/; looks = 0 }
-	/pci_nvme_mmio_read addr 0x1c / { looks++ }
-	END { print told && looks ? 1 : 0 }' "$log")" 1 "the driver looks for its end in CSTS"
+is "$(last_write $REG_CMBMSC)" 0x0 "CMBMSC is left clear"
+cc=$(last_write $REG_CC)
+is "${cc:+$((cc & ENABLED))}" 0 "CC.EN is written, and left clear"
+is "$((${cc:-0} >> CC_SHN & 3))" $CC_SHN_NORMAL "CC.SHN is left at a normal shutdown"
+is "$(awk -v csts="pci_nvme_mmio_read addr $REG_CSTS " '
+	/pci_nvme_mmio_shutdown_/ { told = /_set/; reads = 0 }
+	index($0, csts) { reads++ }
+	END { print told && reads ? 1 : 0 }' "$log")" 1 "the driver looks for its end in CSTS"
 is "$(cmb_accesses "${end},\$p")" 0 "nothing is copied afterwards"
 echo "1..$number"
