@@ -11,6 +11,9 @@ load lib.bash
 DEBUGFS=/sys/kernel/debug/nvme_cmb/$DISK_NAME
 TRACING=/sys/kernel/tracing
 
+# Fields of /sys/block/DISK/stat, from 0, as Documentation/block/stat.rst has them
+readonly WRITES=4 SECTORS_WRITTEN=6 DISCARDS=11 FLUSHES=15
+
 setup_file() {
 	load_driver
 }
@@ -75,7 +78,7 @@ pmr_registers_are_shown() {
 	local before
 	before=$(stat_of zero)
 	blkdiscard "$DISK"
-	[ "$(stat_of zero)" = "$((${before% *} + 16)) $((${before#* } + 16777216))" ]
+	[ "$(stat_of zero)" = "$((${before% *} + DISK_SIZE / MIB)) $((${before#* } + DISK_SIZE))" ]
 }
 
 @test "each request is in the histogram of latencies once" {
@@ -85,8 +88,8 @@ pmr_registers_are_shown() {
 	[ "$(awk '$1 == "read" { n += $3 } END { print n }' \
 		"$DEBUGFS/latency")" = "$(stat_of read | cut -d' ' -f1)" ]
 	# No request is that quick, nor did one take more than 16 s.
-	awk '$1 == "read" && ($2 < 64 || $2 > 2 ^ 34) { exit 1 }' \
-		"$DEBUGFS/latency"
+	awk -v min_ns=64 -v max_ns=$((1 << 34)) \
+		'$1 == "read" && ($2 < min_ns || $2 > max_ns) { exit 1 }' "$DEBUGFS/latency"
 }
 
 @test "switched off, the accounts are empty again" {
@@ -133,8 +136,8 @@ events_of() {
 # What is flushed is nothing that is written. Of a disk that has no cache nothing is flushed.
 @test "ten writes with fsync are ten writes, and ten flushes where there are any" {
 	local -a before after
-	local flushes=0 i
-	[ "$KIND" = cmb ] || flushes=10
+	local writes=10 flushes=0 i
+	[ "$KIND" = cmb ] || flushes=$writes
 	settle
 	# udev reads a disk that was written to, unless that is locked
 	exec 8<"$DISK"
@@ -142,19 +145,18 @@ events_of() {
 	echo >$TRACING/trace
 	echo 1 >$TRACING/events/block/enable
 	read -ra before <"/sys/block/$DISK_NAME/stat"
-	for ((i = 0; i < 10; i++)); do
+	for ((i = 0; i < writes; i++)); do
 		dd if=/dev/zero of="$DISK" bs=4k seek=$i count=1 oflag=direct conv=fsync status=none
 	done
 	read -ra after <"/sys/block/$DISK_NAME/stat"
 	echo 0 >$TRACING/events/block/enable
 	exec 8<&-
 	grep -E "block_(bio|rq)_" $TRACING/trace
-	# writes, sectors written, discards, flushes
-	[ $((after[4] - before[4])) -eq 10 ]
-	[ $((after[6] - before[6])) -eq 80 ]
-	[ $((after[11] - before[11])) -eq 0 ]
-	[ $((after[15] - before[15])) -eq $flushes ]
-	[ "$(events_of block_bio_queue "W[^ ]* ")" -eq 10 ]
+	[ $((after[WRITES] - before[WRITES])) -eq $writes ]
+	[ $((after[SECTORS_WRITTEN] - before[SECTORS_WRITTEN])) -eq $((writes * BLOCK / 512)) ]
+	[ $((after[DISCARDS] - before[DISCARDS])) -eq 0 ]
+	[ $((after[FLUSHES] - before[FLUSHES])) -eq $flushes ]
+	[ "$(events_of block_bio_queue "W[^ ]* ")" -eq $writes ]
 	[ "$(events_of block_bio_queue "F[^ ]* ")" -eq $flushes ]
 }
 

@@ -25,7 +25,7 @@ setup_file() {
 	load_driver block_size=4096
 	[ "$(blockdev --getss "$DISK")" -eq 4096 ]
 	[ "$(blockdev --getpbsz "$DISK")" -eq 4096 ]
-	[ "$(blockdev --getsize64 "$DISK")" -eq 16777216 ]
+	[ "$(blockdev --getsize64 "$DISK")" -eq "$DISK_SIZE" ]
 	[ "$(cat /sys/module/nvme_cmb/parameters/block_size)" -eq 4096 ]
 }
 

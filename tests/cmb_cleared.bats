@@ -25,7 +25,7 @@ setup_file() {
 reset_clears() {
 	local old
 	old=$(cat /sys/block/nvme_cmb0/dev)
-	pattern "$old" 1048576 | dd of=$PMR bs=64k oflag=direct iflag=fullblock status=none
+	pattern "$old" "$MIB" | dd of=$PMR bs=64k oflag=direct iflag=fullblock status=none
 	exec 8<>$PMR 9<>$CMB
 	clear_cmbmsc
 	reset_function
@@ -34,10 +34,10 @@ reset_clears() {
 	logged "nvme_cmb0: a reset has cleared what it held, the disk is dead"
 	open_disk_is_dead
 	exec 9<&-
-	cmp -n 1048576 <(pattern "$old" 1048576) $PMR
+	cmp -n "$MIB" <(pattern "$old" "$MIB") $PMR
 	dd if=/dev/zero bs=4k count=1 conv=fsync,notrunc status=none >&8
 	exec 8<&-
-	[ "$(blockdev --getsize64 $CMB)" -eq $((16 << 20)) ]
+	[ "$(blockdev --getsize64 $CMB)" -eq "$DISK_SIZE" ]
 	ends_hold_data $CMB
 }
 
@@ -75,7 +75,7 @@ reset_clears() {
 	stop_io nvme_pmr0
 	note "CMB: $(io_counts nvme_cmb0)"
 	note "PMR: $(io_counts nvme_pmr0)"
-	[ "$(io_count nvme_cmb0 unread)" -eq 4096 ]
+	[ "$(io_count nvme_cmb0 unread)" -eq "$DISK_BLOCKS" ]
 	[ "$(io_count nvme_pmr0 failed_reads)" -eq 0 ]
 	[ "$(io_count nvme_pmr0 failed_writes)" -eq 0 ]
 	[ "$(io_count nvme_pmr0 unread)" -eq 0 ]

@@ -9,7 +9,7 @@ load lib.bash
 
 @test "the disk is as large as the CMB" {
 	load_driver
-	[ "$(blockdev --getsize64 /dev/nvme_cmb0)" -eq 16777216 ]
+	[ "$(blockdev --getsize64 /dev/nvme_cmb0)" -eq "$DISK_SIZE" ]
 }
 
 @test "it holds data" {
@@ -21,6 +21,6 @@ load lib.bash
 	ends_hold_data /dev/nvme_cmb0
 	unload_driver
 	load_driver
-	[ "$(blockdev --getsize64 /dev/nvme_cmb0)" -eq 16777216 ]
+	[ "$(blockdev --getsize64 /dev/nvme_cmb0)" -eq "$DISK_SIZE" ]
 	ends_hold_data /dev/nvme_cmb0
 }

@@ -20,8 +20,8 @@ disks() {
 
 @test "each memory is a disk of its size, to the byte" {
 	[ "$(disks)" = "nvme_cmb0 nvme_pmr0" ]
-	[ "$(blockdev --getsize64 $CMB)" -eq $((16 << 20)) ]
-	[ "$(blockdev --getsize64 $PMR)" -eq $((16 << 20)) ]
+	[ "$(blockdev --getsize64 $CMB)" -eq "$DISK_SIZE" ]
+	[ "$(blockdev --getsize64 $PMR)" -eq "$DISK_SIZE" ]
 	dmesg | grep "nvme_cmb0: 16384 KiB in BAR 2 at offset 0x0"
 	dmesg | grep "nvme_pmr0: 16384 KiB in BAR 4 at offset 0x0"
 }
@@ -34,11 +34,11 @@ disks() {
 @test "neither's data is in the other's place" {
 	local disk
 	for disk in $CMB $PMR; do
-		pattern "all of $disk" $((16 << 20)) | dd of="$disk" bs=1M \
+		pattern "all of $disk" "$DISK_SIZE" | dd of="$disk" bs=1M \
 			oflag=direct iflag=fullblock status=none
 	done
 	for disk in $CMB $PMR; do
-		cmp -n $((16 << 20)) <(pattern "all of $disk" $((16 << 20))) \
+		cmp -n "$DISK_SIZE" <(pattern "all of $disk" "$DISK_SIZE") \
 			<(dd if="$disk" bs=1M iflag=direct status=none)
 	done
 }
@@ -68,7 +68,7 @@ disks() {
 @test "what was written outlives the module, in both" {
 	local disk
 	for disk in $CMB $PMR; do
-		pattern "kept in $disk" 1048576 | dd of="$disk" bs=64k oflag=direct \
+		pattern "kept in $disk" "$MIB" | dd of="$disk" bs=64k oflag=direct \
 			iflag=fullblock status=none
 	done
 	unload_driver
@@ -76,6 +76,6 @@ disks() {
 	[ ! -e $PMR ]
 	load_driver
 	for disk in $CMB $PMR; do
-		cmp -n 1048576 <(pattern "kept in $disk" 1048576) "$disk"
+		cmp -n "$MIB" <(pattern "kept in $disk" "$MIB") "$disk"
 	done
 }

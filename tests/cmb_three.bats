@@ -14,16 +14,16 @@ setup_file() {
 each_disk_holds() {
 	local disk
 	for disk in 0 1 2; do
-		cmp <(pattern "$1 $disk" 2097152) \
+		cmp <(pattern "$1 $disk" $((2 * MIB))) \
 			<(dd if=/dev/nvme_cmb$disk bs=1M count=2 iflag=direct \
 			  status=none)
 	done
 }
 
 @test "disks of 2, 16 and 64 MiB, to the byte" {
-	[ "$(blockdev --getsize64 /dev/nvme_cmb0)" -eq $((2 << 20)) ]
-	[ "$(blockdev --getsize64 /dev/nvme_cmb1)" -eq $((16 << 20)) ]
-	[ "$(blockdev --getsize64 /dev/nvme_cmb2)" -eq $((64 << 20)) ]
+	[ "$(blockdev --getsize64 /dev/nvme_cmb0)" -eq $((2 * MIB)) ]
+	[ "$(blockdev --getsize64 /dev/nvme_cmb1)" -eq $((16 * MIB)) ]
+	[ "$(blockdev --getsize64 /dev/nvme_cmb2)" -eq $((64 * MIB)) ]
 }
 
 @test "the last block of each holds data" {
@@ -36,7 +36,7 @@ each_disk_holds() {
 	local disk
 	local -a writers
 	for disk in 0 1 2; do
-		pattern "at once $disk" 2097152 |
+		pattern "at once $disk" $((2 * MIB)) |
 			dd of=/dev/nvme_cmb$disk bs=64k oflag=direct \
 			iflag=fullblock status=none &
 		writers+=($!)
@@ -82,7 +82,7 @@ each_disk_holds() {
 	local -a functions
 	mapfile -t functions < <(controllers)
 	for disk in 0 1 2; do
-		pattern "apart $disk" 2097152 |
+		pattern "apart $disk" $((2 * MIB)) |
 			dd of=/dev/nvme_cmb$disk bs=64k oflag=direct \
 			iflag=fullblock status=none
 	done

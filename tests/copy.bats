@@ -82,9 +82,10 @@ measured() {
 }
 
 @test "measuring leaves the bytes as they were" {
-	pattern measured 65536 | dd of="$DISK" bs=64k oflag=direct \
+	local size=65536
+	pattern measured "$size" | dd of="$DISK" bs=64k oflag=direct \
 		iflag=fullblock status=none
 	unload_driver
 	load_driver
-	cmp -n 65536 <(pattern measured 65536) "$DISK"
+	cmp -n "$size" <(pattern measured "$size") "$DISK"
 }

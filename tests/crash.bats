@@ -14,9 +14,12 @@ load lib.bash
 TESTS=$BATS_TEST_DIRNAME
 
 # Of the disk, because all of them are put back on it for each flush
-MIB=8
+readonly CRASH_MIB=8
 # of load, and meanwhile a file synced and marked in the log
 ROUNDS=4
+# of fs_load, in each round
+readonly THINGS=40
+readonly FILE_SIZE=20000 LOG_SIZE=300M
 [ -z "${FULL-}" ] || ROUNDS=12
 
 setup_file() {
@@ -35,7 +38,7 @@ sums() { echo "$BATS_FILE_TMPDIR/sums.$1"; } # MARK
 
 # keep N DIRECTORY: a new file, synced, and a file replaced by a synced one.
 keep() {
-	pattern "kept $1" 20000 >"$2/kept.$1"
+	pattern "kept $1" $FILE_SIZE >"$2/kept.$1"
 	sync "$2/kept.$1" "$2"
 	echo "$1" >"$2/next"
 	sync "$2/next"
@@ -47,16 +50,16 @@ keep() {
 @test "ext4 under load is recorded, with every flush" {
 	local device mnt=$BATS_TEST_TMPDIR/mnt round
 	mkdir "$mnt"
-	mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 "$DISK" ${MIB}M
-	dd if="$DISK" of="$(first)" bs=1M count=$MIB iflag=direct status=none
-	truncate -s 300M "$(log)"
+	mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 "$DISK" ${CRASH_MIB}M
+	dd if="$DISK" of="$(first)" bs=1M count=$CRASH_MIB iflag=direct status=none
+	truncate -s $LOG_SIZE "$(log)"
 	device=$(losetup --find --show "$(log)")
 	dmsetup create log --table \
-		"0 $((MIB * 2048)) log-writes $DISK $device"
+		"0 $((CRASH_MIB * MIB / 512)) log-writes $DISK $device"
 	mount -o discard /dev/mapper/log "$mnt"
 	mkdir "$mnt/load" "$mnt/kept"
 	for ((round = 1; round <= ROUNDS; round++)); do
-		"$TESTS/fs_load" "$mnt/load" $round 40 3>&- &
+		"$TESTS/fs_load" "$mnt/load" $round $THINGS 3>&- &
 		keep $round "$mnt/kept"
 		dmsetup message log 0 mark $round
 		wait $!
@@ -91,7 +94,7 @@ replay() {
 @test "replayed to its end, the log is what the disk holds" {
 	replay true
 	[ "$marks" -eq $ROUNDS ]
-	dd if="$DISK" bs=1M count=$MIB iflag=direct status=none | cmp - "$image"
+	dd if="$DISK" bs=1M count=$CRASH_MIB iflag=direct status=none | cmp - "$image"
 	echo "# $entries entries replayed, $(stat -c %s "$image") bytes alike" >&3
 }
 

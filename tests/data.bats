@@ -9,14 +9,13 @@
 load lib.bash
 
 QUEUE=/sys/block/$DISK_NAME/queue
-MIB=$((1024 * 1024))
 
 setup_file() {
 	load_driver
 }
 
 @test "the disk is as large as the memory, to the byte" {
-	[ "$(blockdev --getsize64 "$DISK")" -eq $((16 * MIB)) ]
+	[ "$(blockdev --getsize64 "$DISK")" -eq "$DISK_SIZE" ]
 }
 
 @test "blocks are 512 bytes unless asked otherwise" {
@@ -39,24 +38,24 @@ setup_file() {
 }
 
 @test "nothing can be read past the end" {
-	run dd if="$DISK" bs=512 skip=$((16 * MIB / 512)) count=1 iflag=direct
+	run dd if="$DISK" bs=512 skip=$((DISK_SIZE / 512)) count=1 iflag=direct
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"0+0 records in"* ]]
 }
 
 @test "nothing can be written past the end, and the last block stays" {
-	pattern last 512 | dd of="$DISK" bs=512 seek=$((16 * MIB / 512 - 1)) \
+	pattern last 512 | dd of="$DISK" bs=512 seek=$((DISK_SIZE / 512 - 1)) \
 		oflag=direct status=none
-	run dd if=/dev/zero of="$DISK" bs=512 seek=$((16 * MIB / 512)) count=1 \
+	run dd if=/dev/zero of="$DISK" bs=512 seek=$((DISK_SIZE / 512)) count=1 \
 		oflag=direct
 	echo "$output"
 	[ "$status" -ne 0 ]
 	[[ "$output" == *"No space left on device"* ]]
-	run dd if=/dev/zero of="$DISK" bs=1M seek=15 count=2 oflag=direct
+	run dd if=/dev/zero of="$DISK" bs=1M seek=$((DISK_SIZE / MIB - 1)) count=2 oflag=direct
 	[ "$status" -ne 0 ]
 	dd if=/dev/zero bs=512 count=1 status=none |
-		cmp - <(dd if="$DISK" bs=512 skip=$((16 * MIB / 512 - 1)) \
+		cmp - <(dd if="$DISK" bs=512 skip=$((DISK_SIZE / 512 - 1)) \
 			iflag=direct status=none)
 }
 
@@ -65,13 +64,13 @@ setup_file() {
 }
 
 @test "dd with odd sizes, through the page cache" {
-	local size
+	local size offset=12345
 	for size in 1 511 513 4095 4097 65537 $((MIB + 1)) $((5 * MIB - 3)); do
-		pattern "odd $size" $size | dd of="$DISK" bs=7777 seek=12345 \
+		pattern "odd $size" $size | dd of="$DISK" bs=7777 seek=$offset \
 			oflag=seek_bytes iflag=fullblock conv=fsync status=none
 		blockdev --flushbufs "$DISK"
 		cmp <(pattern "odd $size" $size) \
-			<(tail -c +12346 "$DISK" | head -c $size)
+			<(tail -c +$((offset + 1)) "$DISK" | head -c $size)
 	done
 }
 
@@ -98,9 +97,9 @@ setup_file() {
 }
 
 @test "a whole disk can be discarded at once" {
-	pattern whole $((16 * MIB)) >"$DISK"
+	pattern whole "$DISK_SIZE" >"$DISK"
 	blkdiscard --force "$DISK"
-	cmp -n $((16 * MIB)) "$DISK" /dev/zero
+	cmp -n "$DISK_SIZE" "$DISK" /dev/zero
 }
 
 @test "a flush succeeds" {

@@ -44,15 +44,15 @@ decode_off_for() {
 }
 
 @test "decode switched off under load: errors, and not one wrong byte" {
-	local i times
+	local i times min_ms=50 max_ms=500 seed=1
 	times=$(in_full 100 35)
-	RANDOM=1
+	RANDOM=$seed
 	start_io "$TARGET"
 	for ((i = 0; i < times; i++)); do
-		decode_off_for $((50 + RANDOM % 450))
+		decode_off_for $((min_ms + RANDOM % (max_ms - min_ms)))
 	done
 	stop_io "$TARGET"
-	note "$times times off for 50-500 ms, seed 1: $(io_counts "$TARGET")"
+	note "$times times off for $min_ms-$max_ms ms, seed $seed: $(io_counts "$TARGET")"
 	[ "$(io_count "$TARGET" failed_reads)" -gt "$times" ]
 	[ "$(io_count "$TARGET" failed_writes)" -gt "$times" ]
 	[ "$(io_count "$TARGET" unread)" -eq 0 ]

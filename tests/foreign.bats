@@ -131,7 +131,7 @@ declines_pmr() {
 	echo "${NVME_INTEL/:/ }" >"$SYS_PCI/drivers/nvme_cmb/new_id"
 	bound nvme_cmb "$function"
 	settle
-	[ "$(blockdev --getsize64 "/dev/$(disk_of "$function")")" -eq 2097152 ]
+	[ "$(blockdev --getsize64 "/dev/$(disk_of "$function")")" -eq $((2 * MIB)) ]
 	ends_hold_data "/dev/$(disk_of "$function")"
 	echo "${NVME_INTEL/:/ }" >"$SYS_PCI/drivers/nvme_cmb/remove_id"
 	unbind "$function"
@@ -173,7 +173,7 @@ declines_pmr() {
 	# CAP.CMBS is 0, and the CMB begins at 12 KiB: no multiple of 2 MiB.
 	fake "$REG_CAP=$QEMU_CAP" "$REG_VS=$VS_1_3" "$REG_CMBLOC=0x3002" "$REG_CMBSZ=0x0080001d"
 	try_bind
-	[ "$(blockdev --getsize64 /dev/nvme_cmb0)" -eq $((0x800 * 4096)) ]
+	[ "$(blockdev --getsize64 /dev/nvme_cmb0)" -eq $((8 * MIB)) ]
 	logged "nvme_cmb0: 8192 KiB in BAR 2 at offset 0x3000"
 	ends_hold_data /dev/nvme_cmb0
 	unbind "$(controller)"
@@ -186,29 +186,29 @@ declines_pmr() {
 		"$REG_CMBLOC=0x1002" "$REG_CMBSZ=0x0010021d"
 	try_bind
 	logged "nvme_cmb0: 15360 KiB in BAR 2 at offset 0x100000"
-	[ "$(blockdev --getsize64 /dev/nvme_cmb0)" -eq $((15 << 20)) ]
+	[ "$(blockdev --getsize64 /dev/nvme_cmb0)" -eq $((15 * MIB)) ]
 	ends_hold_data /dev/nvme_cmb0
 	unbind "$(controller)"
 	unfake
 }
 
 @test "a disk whose controller stops answering gives errors, not data" {
-	local dead
+	local dead size=65536
 	try_bind
 	settle
-	pattern alive 65536 | dd of=/dev/nvme_cmb0 bs=64k oflag=direct \
+	pattern alive $size | dd of=/dev/nvme_cmb0 bs=64k oflag=direct \
 		iflag=fullblock status=none
 	for dead in $ALL_ONES 0; do
 		fake "$REG_VS=$dead"
 		fails dd if=/dev/nvme_cmb0 bs=4k count=1 iflag=direct
-		fails dd if=/dev/zero of=/dev/nvme_cmb0 bs=4k seek=32 count=1 \
+		fails dd if=/dev/zero of=/dev/nvme_cmb0 bs=4k seek=$((2 * size / 4096)) count=1 \
 			oflag=direct
-		fails blkdiscard --offset 131072 --length 4096 /dev/nvme_cmb0
+		fails blkdiscard --offset $((2 * size)) --length 4096 /dev/nvme_cmb0
 		unfake
 	done
 	logged "nvme_cmb0: the controller stopped answering, requests fail"
 	fails logged "not as at probe"
-	cmp -n 65536 <(pattern alive 65536) /dev/nvme_cmb0
+	cmp -n $size <(pattern alive $size) /dev/nvme_cmb0
 	unbind "$(controller)"
 }
 

@@ -19,6 +19,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define DIRECTORIES	4
+#define FILES		8	/* in each of them */
+
+/* Most bytes in a write, the last place where one begins, and the longest truncated file */
+#define LONGEST		32768
+#define LAST_PLACE	98304
+#define LONGEST_CUT	65536
+
 static const char *top;
 
 /* At random, one of the numbers from 0 on that are less than LIMIT */
@@ -29,20 +37,20 @@ static unsigned int below(unsigned int limit)
 
 static void name_directory(char *path)
 {
-	snprintf(path, PATH_MAX, "%s/d%u", top, below(4));
+	snprintf(path, PATH_MAX, "%s/d%u", top, below(DIRECTORIES));
 }
 
 static void name_file(char *path)
 {
-	unsigned int directory = below(4);
+	unsigned int directory = below(DIRECTORIES);
 
-	snprintf(path, PATH_MAX, "%s/d%u/f%u", top, directory, below(8));
+	snprintf(path, PATH_MAX, "%s/d%u/f%u", top, directory, below(FILES));
 }
 
 /* At any place of a file of up to 128 KiB, or at its end. What fails is known by errno. */
 static void fill(int whence, bool sync)
 {
-	char path[PATH_MAX], data[32768];
+	char path[PATH_MAX], data[LONGEST];
 	size_t length;
 	int file, letter;
 
@@ -50,7 +58,7 @@ static void fill(int whence, bool sync)
 	file = open(path, O_RDWR | O_CREAT, 0666);
 	if (file < 0)
 		return;
-	lseek(file, whence == SEEK_SET ? below(98304) : 0, whence);
+	lseek(file, whence == SEEK_SET ? below(LAST_PLACE) : 0, whence);
 	letter = 'A' + below(26);
 	length = 1 + below(sizeof(data));
 	memset(data, letter, length);
@@ -65,7 +73,7 @@ static void cut(void)
 	char path[PATH_MAX];
 
 	name_file(path);
-	truncate(path, below(65536));
+	truncate(path, below(LONGEST_CUT));
 }
 
 static void unlink_one(void)

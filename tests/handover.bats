@@ -8,7 +8,6 @@
 load lib.bash
 
 NAMESPACE=/dev/nvme0n1
-MIB=1048576
 # CC as firmware leaves it: the sizes of queue entries, and CC.EN
 readonly CC_OF_FIRMWARE=0x00460001
 # Admin queues of 32 entries each
@@ -22,13 +21,13 @@ setup_file() {
 
 namespace_holds() {
 	wait_for_disk $NAMESPACE
-	cmp -n $MIB <(pattern namespace $MIB) $NAMESPACE
+	cmp -n "$MIB" <(pattern namespace "$MIB") $NAMESPACE
 }
 
 @test "the stock driver has the controller first" {
 	bound nvme "$(controller)"
 	wait_for_disk $NAMESPACE
-	pattern namespace $MIB | dd of=$NAMESPACE bs=64k oflag=direct \
+	pattern namespace "$MIB" | dd of=$NAMESPACE bs=64k oflag=direct \
 		iflag=fullblock status=none
 }
 

@@ -60,7 +60,7 @@ outlived() {
 	xfs)	mkfs.xfs -q -f --unsupported "$DISK" ;;
 	esac
 	mount "$DISK" "$mnt"
-	pattern "$1" 1048576 >"$mnt/file"
+	pattern "$1" "$MIB" >"$mnt/file"
 	sync "$mnt/file"
 	exec 9<>"$mnt/file"
 	fio --name=mapped --filename="$mnt/mapped" --ioengine=mmap --size=2m \

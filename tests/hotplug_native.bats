@@ -28,6 +28,11 @@ export NO_SPLAT='
 readonly ROOT_PORT=1b36:000c SLOT_CONTROL=CAP_EXP+18.w
 readonly INDICATOR_ON=100 POWER_OFF=400 INDICATOR_AND_POWER_OFF=700
 
+# The driver waits 30 s for a device that does not answer. The test begins to count when the
+# first request has failed.
+readonly MIN_DEAD_AFTER_S=25
+readonly SIZE=65536
+
 setup_file() {
 	load_driver
 }
@@ -136,13 +141,13 @@ restore_power() {
 	[ "$(cat "/sys/block/$DISK_NAME/size")" -gt 0 ]
 	wait_for "the disk to be dead" logged_times 1 "the device is gone"
 	note "after $((SECONDS - begin)) s"
-	[ $((SECONDS - begin)) -ge 25 ]
+	[ $((SECONDS - begin)) -ge $MIN_DEAD_AFTER_S ]
 	wait_for "the disk to have no size" grep -qx 0 "/sys/block/$DISK_NAME/size"
 	power on
 	inject DLP
 	wait_for "recovery" logged_times 1 "device recovery successful"
 	stop_io "$DISK_NAME"
-	[ "$(io_count "$DISK_NAME" unread)" -eq 4096 ]
+	[ "$(io_count "$DISK_NAME" unread)" -eq "$DISK_BLOCKS" ]
 	remove
 	rescan
 }
@@ -156,7 +161,7 @@ restore_power() {
 	wait_for "the controller to go" no_controller
 	stop_io "$DISK_NAME"
 	note "gone, and looked through, after $((SECONDS - begin)) s"
-	[ "$(io_count "$DISK_NAME" unread)" -eq 4096 ]
+	[ "$(io_count "$DISK_NAME" unread)" -eq "$DISK_BLOCKS" ]
 	[ ! -e "$DISK" ]
 	wait_for "the slot to be off" slot_is_off
 	plug_in_disk
@@ -166,13 +171,13 @@ restore_power() {
 
 @test "power cut under load: errors at once, and the data is there afterwards" {
 	local cuts=0
-	pattern power 65536 >"$BATS_TEST_TMPDIR/pattern"
+	pattern power $SIZE >"$BATS_TEST_TMPDIR/pattern"
 	cycle_under_load "$(in_full 10 3)" cut_power restore_power
 	dd if="$BATS_TEST_TMPDIR/pattern" of="$DISK" bs=64k oflag=direct status=none
 	power off
 	fails dd if=/dev/zero of="$DISK" bs=4k count=1 oflag=direct
 	restore_power
-	cmp -n 65536 "$BATS_TEST_TMPDIR/pattern" "$DISK"
+	cmp -n $SIZE "$BATS_TEST_TMPDIR/pattern" "$DISK"
 }
 
 @test "power cut under a mounted file system: errors, and it is unmounted" {
@@ -180,7 +185,7 @@ restore_power() {
 	mkdir "$mnt"
 	mkfs.ext4 -q "$DISK"
 	mount "$DISK" "$mnt"
-	pattern mounted 1048576 >"$mnt/file"
+	pattern mounted "$MIB" >"$mnt/file"
 	sync
 	power off
 	begin=$SECONDS
@@ -189,7 +194,7 @@ restore_power() {
 	note "errors, and unmounted, within $((SECONDS - begin)) s"
 	restore_power
 	mount "$DISK" "$mnt"
-	cmp <(pattern mounted 1048576) "$mnt/file"
+	cmp <(pattern mounted "$MIB") "$mnt/file"
 	umount "$mnt"
 	e2fsck -f -n "$DISK"
 }

@@ -11,7 +11,13 @@
 load lib.bash
 
 FAULTS=/sys/kernel/debug/nvme_cmb/$DISK_NAME
-BLOCKS=4096 # of 4 KiB
+
+# What the blocks hold before a fault, and what is written meanwhile
+readonly OLD_BYTE=17 NEW_BYTE=34
+# How often a fault is to happen, and to how many requests in a hundred
+readonly FEW=7 MANY=200 MANY_PERCENT=10
+# More than any test uses up
+readonly UNLIMITED=1000000
 
 setup_file() {
 	load_driver
@@ -40,7 +46,8 @@ happened() {
 # fill BYTE: the disk, with it.
 fill() {
 	tr '\0' "\\$(printf %o "$1")" </dev/zero |
-		dd of="$DISK" bs=1M count=16 iflag=fullblock oflag=direct status=none
+		dd of="$DISK" bs=1M count=$((DISK_SIZE / MIB)) iflag=fullblock oflag=direct \
+			status=none
 }
 
 # blocks_of BYTE: how many blocks hold it and nothing else.
@@ -65,38 +72,38 @@ errors() {
 
 @test "a read fails as often as asked, and no more" {
 	local i
-	fill 17
-	arm fail 7 100
-	for i in {1..7}; do
+	fill $OLD_BYTE
+	arm fail $FEW 100
+	for ((i = 1; i <= FEW; i++)); do
 		fails dd if="$DISK" of=/dev/null bs=4k count=1 iflag=direct |
 			grep "Input/output error"
 	done
 	dd if="$DISK" of=/dev/null bs=4k count=1 iflag=direct status=none
-	[ "$(happened fail 7)" -eq 7 ]
-	[ "$(blocks_of 17)" -eq $BLOCKS ]
+	[ "$(happened fail $FEW)" -eq $FEW ]
+	[ "$(blocks_of $OLD_BYTE)" -eq "$DISK_BLOCKS" ]
 }
 
 @test "a write that fails leaves what was there" {
 	local i
-	fill 17
-	arm fail 7 100
-	for i in {1..7}; do
+	fill $OLD_BYTE
+	arm fail $FEW 100
+	for ((i = 1; i <= FEW; i++)); do
 		fails dd if=/dev/zero of="$DISK" bs=4k seek="$i" count=1 oflag=direct |
 			grep "Input/output error"
 	done
-	[ "$(blocks_of 17)" -eq $BLOCKS ]
+	[ "$(blocks_of $OLD_BYTE)" -eq "$DISK_BLOCKS" ]
 	dd if=/dev/zero of="$DISK" bs=4k count=1 oflag=direct status=none
-	[ "$(blocks_of 17)" -eq $((BLOCKS - 1)) ]
+	[ "$(blocks_of $OLD_BYTE)" -eq $((DISK_BLOCKS - 1)) ]
 }
 
 @test "so do a discard and a write of zeros" {
-	fill 17
+	fill $OLD_BYTE
 	arm fail 2 100
 	# without --force it would read first, and that would fail
 	fails blkdiscard --force --length 65536 "$DISK"
 	fails blkdiscard --force --zeroout --length 65536 "$DISK"
 	[ "$(happened fail 2)" -eq 2 ]
-	[ "$(blocks_of 17)" -eq $BLOCKS ]
+	[ "$(blocks_of $OLD_BYTE)" -eq "$DISK_BLOCKS" ]
 }
 
 # fails_whole COMMAND...: with one failure in it, of whichever piece, the request fails.
@@ -110,40 +117,40 @@ fails_whole() {
 @test "a request fails whole when a piece of it does, whatever its size" {
 	local kib
 	[ "$(<"/sys/block/$DISK_NAME/queue/max_hw_sectors_kb")" -eq 1024 ]
-	[ "$(<"/sys/block/$DISK_NAME/queue/discard_max_bytes")" -eq 1048576 ]
-	[ "$(<"/sys/block/$DISK_NAME/queue/write_zeroes_max_bytes")" -eq 1048576 ]
+	[ "$(<"/sys/block/$DISK_NAME/queue/discard_max_bytes")" -eq "$MIB" ]
+	[ "$(<"/sys/block/$DISK_NAME/queue/write_zeroes_max_bytes")" -eq "$MIB" ]
 	for kib in 4 1024 1028 8192; do
-		fill 17
+		fill $OLD_BYTE
 		fails_whole dd if="$DISK" of=/dev/null bs=${kib}k count=1 iflag=direct
 		fails_whole dd if=/dev/zero of="$DISK" bs=${kib}k count=1 oflag=direct
 		fails_whole blkdiscard --force --length $((kib * 1024)) "$DISK"
 		fails_whole blkdiscard --force --zeroout --length $((kib * 1024)) "$DISK"
 		# and then it does not: there is nothing left to fail
 		blkdiscard --force --length $((kib * 1024)) "$DISK"
-		[ "$(blocks_of 17)" -eq $((BLOCKS - kib / 4)) ]
+		[ "$(blocks_of $OLD_BYTE)" -eq $((DISK_BLOCKS - kib / 4)) ]
 	done
 }
 
 @test "one in ten fails, of reads, and the data is as it was" {
-	fill 17
-	arm fail 200 10
-	[ "$(errors randread)" -eq 200 ]
-	[ "$(blocks_of 17)" -eq $BLOCKS ]
-	echo "# 200 of $BLOCKS reads failed" >&3
+	fill $OLD_BYTE
+	arm fail $MANY $MANY_PERCENT
+	[ "$(errors randread)" -eq $MANY ]
+	[ "$(blocks_of $OLD_BYTE)" -eq "$DISK_BLOCKS" ]
+	echo "# $MANY of $DISK_BLOCKS reads failed" >&3
 }
 
 @test "one in ten fails, of writes: each block is as it was, or as it was written" {
-	fill 17
-	arm fail 200 10
-	[ "$(errors write --buffer_pattern=34)" -eq 200 ]
-	[ "$(blocks_of 17)" -eq 200 ]
-	[ "$(blocks_of 34)" -eq $((BLOCKS - 200)) ]
-	echo "# 200 of $BLOCKS writes failed" >&3
+	fill $OLD_BYTE
+	arm fail $MANY $MANY_PERCENT
+	[ "$(errors write --buffer_pattern=$NEW_BYTE)" -eq $MANY ]
+	[ "$(blocks_of $OLD_BYTE)" -eq $MANY ]
+	[ "$(blocks_of $NEW_BYTE)" -eq $((DISK_BLOCKS - MANY)) ]
+	echo "# $MANY of $DISK_BLOCKS writes failed" >&3
 }
 
 @test "a delayed request takes that much longer" {
-	local rw least
-	echo 1000 >"$FAULTS/delay_ms"
+	local rw least delay_ms=1000
+	echo $delay_ms >"$FAULTS/delay_ms"
 	for rw in read write; do
 		arm delay 3 100
 		fio --name=delayed --filename="$DISK" --allow_file_create=0 --rw=$rw \
@@ -151,21 +158,21 @@ fails_whole() {
 			--output-format=json --output="$BATS_TEST_TMPDIR/out.json"
 		least=$(jq ".jobs[0].$rw.clat_ns.min / 1000000 | floor" \
 			"$BATS_TEST_TMPDIR/out.json")
-		echo "# 3 ${rw}s delayed by 1000 ms took $least ms or more" >&3
+		echo "# 3 ${rw}s delayed by $delay_ms ms took $least ms or more" >&3
 		[ "$(happened delay 3)" -eq 3 ]
 		# the driver sleeps by jiffies, which lag while the CPU that counts
 		# them is not running: on a busy host by a dozen ticks
-		[ "$least" -ge 500 ]
+		[ "$least" -ge $((delay_ms / 2)) ]
 	done
 }
 
 # verify_with FAULT PROBABILITY: all data, while it does happen; times says how often.
 verify_with() {
-	arm "$1" 1000000 "$2"
+	arm "$1" $UNLIMITED "$2"
 	fio --name=verify --filename="$DISK" --allow_file_create=0 --rw=randwrite \
 		--bs=4k --direct=1 --ioengine=io_uring --iodepth=8 --numjobs=4 --size=1M \
 		--offset_increment=4M --verify=crc32c --verify_fatal=1
-	times=$(happened "$1" 1000000)
+	times=$(happened "$1" $UNLIMITED)
 	[ "$times" -gt 100 ]
 	arm "$1" 0 0
 }

@@ -7,14 +7,14 @@
 
 load lib.bash
 
-MIB=$(in_full 64 16)
+FILE_MIB=$(in_full 64 16)
 
 setup_file() {
 	load_driver
 }
 
 @test "1 GiB makes a disk of 1 GiB, to the byte" {
-	[ "$(blockdev --getsize64 "$DISK")" -eq 1073741824 ]
+	[ "$(blockdev --getsize64 "$DISK")" -eq $((1024 * MIB)) ]
 }
 
 @test "its first and last blocks hold data" {
@@ -22,14 +22,14 @@ setup_file() {
 }
 
 @test "ext4: made, filled, checked, mounted again, the same" {
-	file_system_round_trip ext4 "$DISK" "${MIB}M"
+	file_system_round_trip ext4 "$DISK" "${FILE_MIB}M"
 }
 
 @test "xfs: made, filled, checked, mounted again, the same" {
-	file_system_round_trip xfs "$DISK" "${MIB}M"
+	file_system_round_trip xfs "$DISK" "${FILE_MIB}M"
 }
 
 @test "btrfs: made, filled, checked, mounted again, the same" {
 	[ "$KERNEL" != 6.12-debug ] || skip "built without btrfs"
-	file_system_round_trip btrfs "$DISK" "${MIB}M"
+	file_system_round_trip btrfs "$DISK" "${FILE_MIB}M"
 }

@@ -11,6 +11,29 @@
 # Memory Space Enable, in the Command register of PCI
 readonly PCI_COMMAND_MEMORY=2
 
+# The disk under test, where the topology's name does not tell another size. verify_io
+# counts blocks of 4 KiB.
+readonly MIB=$((1 << 20)) BLOCK=4096
+readonly DISK_SIZE=$((16 * MIB))
+readonly DISK_BLOCKS=$((DISK_SIZE / BLOCK))
+
+# Time-outs, for an emulated CPU on a busy host. The debug kernel takes thrice the time, as in
+# boot.sh.
+case ${KERNEL-} in
+*-debug) readonly WAIT_TIMEOUT_S=360 ;;
+*)	readonly WAIT_TIMEOUT_S=120 ;;
+esac
+readonly QMP_TIMEOUT_S=60
+
+# kmemleak does not report an object that is younger.
+readonly KMEMLEAK_MIN_AGE_S=5
+
+# wait_for_io waits for so many more requests.
+readonly MORE_REQUESTS=20
+
+# fio_verify writes no more blocks in a job than that, and has no more bytes in flight.
+readonly FIO_BLOCKS=1024 FIO_QUARTER=$((4 * MIB)) FIO_IN_FLIGHT=$((16 * MIB))
+
 # The disk under test, of KIND cmb or pmr, and the BAR that holds it. The topology's
 # name begins with what it has, or has first.
 case ${CONFIG-} in
@@ -77,7 +100,7 @@ no_leak() {
 	local kmemleak=/sys/kernel/debug/kmemleak lost
 	[[ $KERNEL == *-debug ]] || return 0
 	echo scan >$kmemleak || return
-	sleep 5
+	sleep "$KMEMLEAK_MIN_AGE_S"
 	echo scan >$kmemleak || return
 	lost=$(cat $kmemleak) || return
 	# a module that is gone has addresses, and no names
@@ -228,7 +251,7 @@ qmp() {
 	# which does no harm.
 	printf '{"execute": "%s", "arguments": %s, "id": %d}\n' \
 		qmp_capabilities '{}' 0 "$1" "${2-"{}"}" $id >&7
-	while IFS= read -rt 60 answer <&7; do
+	while IFS= read -rt "$QMP_TIMEOUT_S" answer <&7; do
 		# without jq, which takes a fifth of a second to start in an emulated CPU
 		[[ $answer == *"\"id\": $id"[!0-9]* ]] || continue
 		exec 7<&-
@@ -273,30 +296,30 @@ fails() {
 
 # ends_hold_data DISK: its first and its last block do, and differ.
 ends_hold_data() {
-	local last=$(($(blockdev --getsize64 "$1") / 4096 - 1))
-	pattern "first of $1" 4096 |
-		dd of="$1" bs=4096 oflag=direct iflag=fullblock status=none
-	pattern "last of $1" 4096 | dd of="$1" bs=4096 seek=$last oflag=direct \
+	local last=$(($(blockdev --getsize64 "$1") / BLOCK - 1))
+	pattern "first of $1" $BLOCK |
+		dd of="$1" bs=$BLOCK oflag=direct iflag=fullblock status=none
+	pattern "last of $1" $BLOCK | dd of="$1" bs=$BLOCK seek=$last oflag=direct \
 		iflag=fullblock status=none
-	dd if="$1" bs=4096 count=1 iflag=direct status=none |
-		cmp - <(pattern "first of $1" 4096)
-	dd if="$1" bs=4096 skip=$last iflag=direct status=none |
-		cmp - <(pattern "last of $1" 4096)
+	dd if="$1" bs=$BLOCK count=1 iflag=direct status=none |
+		cmp - <(pattern "first of $1" $BLOCK)
+	dd if="$1" bs=$BLOCK skip=$last iflag=direct status=none |
+		cmp - <(pattern "last of $1" $BLOCK)
 }
 
 # zeroes_holes DISK COMMAND...: it zeroes --offset/--length of DISK and not one byte beside
 # that, be that less than a disk takes at once, just that, or several times as much.
 zeroes_holes() {
-	local disk=$1 length
+	local disk=$1 length offset=$((129 * 512)) filled=$((6 * MIB))
 	shift
-	for length in 512 300032 1048576 1049088 5000192; do
-		pattern hole 6291456 | dd of="$disk" bs=64k oflag=direct \
+	for length in 512 $((586 * 512)) $MIB $((MIB + 512)) $((9766 * 512)); do
+		pattern hole $filled | dd of="$disk" bs=64k oflag=direct \
 			iflag=fullblock status=none
-		"$@" --offset 66048 --length $length "$disk"
-		cmp <(dd if="$disk" bs=64k count=96 iflag=direct status=none) <(
-			pattern hole 6291456 | head -c 66048
-			head -c $length /dev/zero
-			pattern hole 6291456 | tail -c +$((66048 + length + 1))
+		"$@" --offset $offset --length "$length" "$disk"
+		cmp <(dd if="$disk" bs=64k count=$((filled / 65536)) iflag=direct status=none) <(
+			pattern hole $filled | head -c $offset
+			head -c "$length" /dev/zero
+			pattern hole $filled | tail -c +$((offset + length + 1))
 		)
 	done
 }
@@ -307,16 +330,16 @@ zeroes_holes() {
 fio_verify() {
 	local disk=$1 bs bytes depth engine quarter size
 	quarter=$(($(blockdev --getsize64 "$disk") / 4))
-	[ "$quarter" -le 4194304 ] || quarter=4194304
+	[ "$quarter" -le $FIO_QUARTER ] || quarter=$FIO_QUARTER
 	shift
 	for bs in "$@"; do
 		bytes=${bs/k/ * 1024}
-		bytes=$((${bytes/m/ * 1048576}))
-		size=$((1024 * bytes))
+		bytes=$((${bytes/m/ * $MIB}))
+		size=$((FIO_BLOCKS * bytes))
 		[ "$size" -le "$quarter" ] || size=$quarter
 		for engine in psync:1 libaio:8 io_uring:32; do
 			depth=${engine#*:}
-			[ $((depth * bytes)) -le 16777216 ] || depth=$((16777216 / bytes))
+			((depth * bytes <= FIO_IN_FLIGHT)) || depth=$((FIO_IN_FLIGHT / bytes))
 			printf '%s\n' "[$bs-${engine%:*}-one]" stonewall \
 				rw=randwrite verify=crc32c verify_fatal=1 \
 				bs="$bs" ioengine="${engine%:*}" \
@@ -361,8 +384,9 @@ file_system_round_trip() {
 # torn_blocks DISK: how many of its blocks of 4 KiB do not hold one byte all over, as whoever
 # has written them did. od leaves out what is as before.
 torn_blocks() {
-	od -Ad -tx1 -w8 "$1" |
-		awk 'NF > 1 && $1 % 4096 && !torn[int($1 / 4096)]++ { n++ } END { print n + 0 }'
+	od -Ad -tx1 -w8 "$1" | awk -v block=$BLOCK '
+		NF > 1 && $1 % block && !torn[int($1 / block)]++ { n++ }
+		END { print n + 0 }'
 }
 
 # note TEXT: what a test did, in its report.
@@ -370,15 +394,10 @@ note() {
 	echo "# $*" >&3
 }
 
-# How long to wait for what has to come: an emulated CPU, on a busy host. The debug kernel
-# takes thrice the time, as for boot.sh.
-WAIT_S=120
-[[ $KERNEL != *-debug ]] || WAIT_S=360
-
-# wait_for WHAT COMMAND...: until COMMAND succeeds, for WAIT_S at most. To look takes an
+# wait_for WHAT COMMAND...: until COMMAND succeeds, for WAIT_TIMEOUT_S at most. To look takes an
 # emulated CPU as long as a dozen requests do: not too often.
 wait_for() {
-	local end=$((SECONDS + WAIT_S)) what=$1
+	local end=$((SECONDS + WAIT_TIMEOUT_S)) what=$1
 	shift
 	until "$@"; do
 		((SECONDS < end)) || { echo "in vain waited for $what"; return 1; }
@@ -412,7 +431,7 @@ stop_io() {
 }
 
 read_io_line() { # DISK
-	read -rt "$WAIT_S" -u "${io_output[$1]}" "io_line[$1]" ||
+	read -rt "$WAIT_TIMEOUT_S" -u "${io_output[$1]}" "io_line[$1]" ||
 		{ echo "tests/verify_io of $1 says nothing"; return 1; }
 }
 
@@ -437,10 +456,10 @@ cycle_under_load() {
 		wait_for_io "$DISK_NAME"
 		"$2"
 		stop_io "$DISK_NAME"
-		failed=$((failed + $(io_count "$DISK_NAME" failed_reads) - 4096 +
+		failed=$((failed + $(io_count "$DISK_NAME" failed_reads) - DISK_BLOCKS +
 			$(io_count "$DISK_NAME" failed_writes)))
 		verified=$((verified + $(io_count "$DISK_NAME" verified)))
-		[ "$(io_count "$DISK_NAME" unread)" -eq 4096 ]
+		[ "$(io_count "$DISK_NAME" unread)" -eq $DISK_BLOCKS ]
 		"$3"
 	done
 	note "$1 times, $failed requests failed under way, $verified bytes verified"
@@ -450,7 +469,7 @@ cycle_under_load() {
 
 # wait_for_io DISK: more requests have been served.
 wait_for_io() {
-	wait_for "requests to be served" served_more "$1" $(($(served "$1") + 20))
+	wait_for "requests to be served" served_more "$1" $(($(served "$1") + MORE_REQUESTS))
 }
 
 served_more() { # DISK THAN
@@ -495,7 +514,7 @@ plug_in() {
 }
 
 device_add() {
-	local memory='"cmb_size_mb": 16'
+	local memory="\"cmb_size_mb\": $((DISK_SIZE / MIB))"
 	[ "$KIND" = cmb ] || memory='"pmrdev": "pmr0"'
 	qmp device_add "{\"driver\": \"nvme\", \"id\": \"nvme0\", \"serial\": \"again\",
 		\"bus\": \"root_port0\", \"drive\": \"disk0\", $memory}" >/dev/null
@@ -510,11 +529,10 @@ plug_in_disk() {
 # check_replugged: of the disk under test, what is to be there: nothing in a CMB, which is a new
 # one, and in a PMR something that tests have left.
 check_replugged() {
-	local size=16777216
 	case $KIND in
-	cmb)	cmp -n $size "$DISK" /dev/zero ;;
+	cmb)	cmp -n $DISK_SIZE "$DISK" /dev/zero ;;
 	pmr)	dd if="$DISK" of="$BATS_TEST_TMPDIR/left" bs=1M iflag=direct status=none
-		[ "$(stat -c %s "$BATS_TEST_TMPDIR/left")" -eq $size ]
-		fails cmp -n $size "$BATS_TEST_TMPDIR/left" /dev/zero ;;
+		[ "$(stat -c %s "$BATS_TEST_TMPDIR/left")" -eq $DISK_SIZE ]
+		fails cmp -n $DISK_SIZE "$BATS_TEST_TMPDIR/left" /dev/zero ;;
 	esac
 }

@@ -79,12 +79,12 @@ reload_busy() {
 }
 
 @test "what was written is there after the module was reloaded" {
-	pattern reload 1048576 | dd of="$DISK" bs=64k oflag=direct \
+	pattern reload "$MIB" | dd of="$DISK" bs=64k oflag=direct \
 		iflag=fullblock status=none
 	unload_driver
 	[ ! -e "$DISK" ]
 	modprobe nvme_cmb
-	cmp -n 1048576 <(pattern reload 1048576) "$DISK"
+	cmp -n "$MIB" <(pattern reload "$MIB") "$DISK"
 }
 
 @test "unbound and bound, time after time" {

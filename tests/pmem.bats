@@ -23,7 +23,7 @@ setup_file() {
 @test "there is /dev/pmem0, no nvme_pmr0, and the CMB is a disk as ever" {
 	[ -b /dev/pmem0 ]
 	[ -z "$(find /dev -name 'nvme_pmr*')" ]
-	[ "$(blockdev --getsize64 /dev/pmem0)" -eq $((16 << 20)) ]
+	[ "$(blockdev --getsize64 /dev/pmem0)" -eq "$DISK_SIZE" ]
 	[ "$(cat /sys/block/pmem0/queue/write_cache)" = "write back" ]
 	ends_hold_data /dev/nvme_cmb0
 }
@@ -52,7 +52,7 @@ setup_file() {
 # Else power_cut.t would not be known to find any
 @test "a block that holds parts of two writes is found" {
 	local i
-	head -c 4096 /dev/zero | tr '\0' b >"$BATS_TEST_TMPDIR/b"
+	head -c "$BLOCK" /dev/zero | tr '\0' b >"$BATS_TEST_TMPDIR/b"
 	tr '\0' a </dev/zero | dd of=/dev/pmem0 bs=64k oflag=direct iflag=fullblock status=none || true
 	dd if="$BATS_TEST_TMPDIR/b" of=/dev/pmem0 bs=4k seek=7 oflag=direct status=none
 	[ "$(torn_blocks /dev/pmem0)" -eq 0 ]
@@ -81,9 +81,9 @@ setup_file() {
 }
 
 @test "without the parameter it is a disk again, with its data" {
-	pattern kept 1048576 | dd of=/dev/pmem0 bs=64k oflag=direct conv=fsync \
+	pattern kept "$MIB" | dd of=/dev/pmem0 bs=64k oflag=direct conv=fsync \
 		iflag=fullblock status=none
 	load_driver
 	[ ! -e /dev/pmem0 ]
-	cmp -n 1048576 <(pattern kept 1048576) /dev/nvme_pmr0
+	cmp -n "$MIB" <(pattern kept "$MIB") /dev/nvme_pmr0
 }

@@ -17,17 +17,15 @@ setup_file() {
 	load_driver
 }
 
-SIZE=$((1 << 20))
-
 # fill TEXT: what a test does before; intact TEXT: and after.
 fill() {
-	pattern "$1" $SIZE | dd of="$DISK" bs=1M iflag=fullblock \
+	pattern "$1" "$MIB" | dd of="$DISK" bs=1M iflag=fullblock \
 		conv=fsync status=none
 }
 
 intact() {
 	blockdev --flushbufs "$DISK"
-	cmp -n $SIZE <(pattern "$1" $SIZE) "$DISK"
+	cmp -n "$MIB" <(pattern "$1" "$MIB") "$DISK"
 }
 
 @test "a reset of the function" {

@@ -20,6 +20,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# of each kind are acknowledged before a cut
+readonly MIN_RECORDS=20
+readonly SIGTERM=15
+
 cycles=4
 [[ ! ${FULL-} ]] || cycles=20
 seed=${SEED:-$RANDOM}
@@ -51,8 +55,8 @@ last() {
 # under_load: some files were acknowledged, and as many blocks, before the guest has
 # ended, which it does at its deadline.
 under_load() {
-	until (($(grep -c '^files .* ok' "$results") >= 20 &&
-		$(grep -c '^blocks .* ok' "$results") >= 20)); do
+	until (($(grep -c '^files .* ok' "$results") >= MIN_RECORDS &&
+		$(grep -c '^blocks .* ok' "$results") >= MIN_RECORDS)); do
 		kill -0 "$guest" 2>/dev/null || return 1
 		sleep 0.1
 	done
@@ -70,7 +74,7 @@ cut_power() {
 	sleep "$((RANDOM % 3)).$((RANDOM % 1000))"
 	kill "$guest"
 	guest_ends
-	((status == 143)) || give_up "boot.sh, told to end, did so with $status"
+	((status == 128 + SIGTERM)) || give_up "boot.sh, told to end, did so with $status"
 }
 
 give_up() { # REASON

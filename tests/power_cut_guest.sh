@@ -11,6 +11,9 @@ set -euo pipefail
 # shellcheck source=tests/lib.bash
 . tests/lib.bash
 
+# The partitions: of records' blocks, and of blocks that may be torn. File systems follow.
+readonly RECORDS_MIB=4 TORN_MIB=4
+
 cycle=$1 cycles=$2 blocks=$3 files=$4 btt=${5-}
 mnt=/mnt
 
@@ -36,8 +39,8 @@ find_disk() {
 }
 
 make_disk() {
-	local sizes=('size=4MiB' 'size=4MiB' 'size=400MiB' ',')
-	[[ ! $btt ]] || sizes=('size=4MiB' 'size=4MiB' ',')
+	local sizes=("size=${RECORDS_MIB}MiB" "size=${TORN_MIB}MiB" 'size=400MiB' ',')
+	[[ ! $btt ]] || sizes=("size=${RECORDS_MIB}MiB" "size=${TORN_MIB}MiB" ',')
 	printf '%s\n' 'label: gpt' "${sizes[@]}" | sfdisk --quiet --lock --wipe always "$DISK"
 	settle
 	mkfs.ext4 -q "${parts}3"
@@ -46,7 +49,8 @@ make_disk() {
 
 # may_be_torn: there is something to be torn.
 may_be_torn() {
-	! dd if="${parts}2" bs=1M count=4 iflag=direct status=none | cmp -s -n 4194304 - /dev/zero
+	! dd if="${parts}2" bs=1M count=$TORN_MIB iflag=direct status=none |
+		cmp -s -n $((TORN_MIB * MIB)) - /dev/zero
 }
 
 # A mount replays the journal; what it leaves must need no repair.
@@ -77,7 +81,7 @@ write() {
 	exec 8>/dev/ttyS3
 	stty raw <&8
 	# what nobody waits for, and may tear: most cuts are to be in the midst of a copy
-	dd if=/dev/zero of="${parts}2" bs=1M count=4 oflag=direct status=none
+	dd if=/dev/zero of="${parts}2" bs=1M count=$TORN_MIB oflag=direct status=none
 	fio --filename="${parts}2" --direct=1 --rw=randwrite --norandommap --bs=1m \
 		--time_based --runtime=1h --name=a --buffer_pattern=0xaa --name=b --buffer_pattern=0xbb >/dev/null &
 	wait_for "fio to write" may_be_torn

@@ -9,6 +9,8 @@
 
 load lib.bash
 
+readonly SECONDS_EACH=3
+
 setup_file() {
 	load_driver
 }
@@ -58,11 +60,12 @@ no_cpu_for_others() {
 	local before count wait
 	no_cpu_for_others
 	start_writer
-	read -r before wait < <(reads 3)
+	read -r before wait < <(reads $SECONDS_EACH)
 	note "$before reads, the longest in $wait ms, beside a writer that runs"
 	for _ in 1 2 3; do
-		start hog timeout 4 chrt --fifo 50 taskset -c 0 bash -c 'while :; do :; done'
-		read -r count wait < <(reads 3)
+		start hog timeout $((SECONDS_EACH + 1)) \
+			chrt --fifo 50 taskset -c 0 bash -c 'while :; do :; done'
+		read -r count wait < <(reads $SECONDS_EACH)
 		note "$count reads, the longest in $wait ms, while it does not"
 		echo "$count" >>"$BATS_TEST_TMPDIR/counts"
 		wait "${background[hog]}" || true

@@ -8,9 +8,12 @@ set -eu # pattern() writes into closed pipes
 # shellcheck source=tests/lib.bash
 . tests/lib.bash
 
+# The first sector of the disk holds the name of what is to be tested, and the data is here.
+readonly DATA_AT=4096
+
 # next WAY: what the next boot is to find, and what it is to be told.
 next() {
-	pattern "$1" $SIZE | dd of="$DISK" bs=64k seek=4096 oflag=seek_bytes \
+	pattern "$1" $MIB | dd of="$DISK" bs=64k seek=$DATA_AT oflag=seek_bytes \
 		iflag=fullblock conv=fsync status=none
 	printf '%-512s' "$1" | dd of="$DISK" conv=fsync status=none
 	sync
@@ -18,10 +21,9 @@ next() {
 }
 
 load_driver block_size=512
-SIZE=$((1 << 20))
 way=$(dd if="$DISK" count=1 status=none | tr -d '\0 ')
 if [ "$way" ]; then
-	cmp -n $SIZE <(pattern "$way" $SIZE) <(tail -c +4097 "$DISK")
+	cmp -n $MIB <(pattern "$way" $MIB) <(tail -c +$((DATA_AT + 1)) "$DISK")
 	echo "intact after $way"
 fi
 case $way in

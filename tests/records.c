@@ -24,6 +24,13 @@
 #define BLOCKS	1024
 #define FILES	100
 
+/* Prime numbers: they spread blocks over the disk, and lengths of files over SHORT. */
+#define BLOCK_STEP	389
+#define LENGTH_STEP	7919
+
+/* Bytes of a wrong record that are shown */
+#define SHOWN	40
+
 /* Lengths of files: now and then one is larger than a request to the disk may be. */
 #define SHORT	60000
 #define LONG	(3 << 19)
@@ -43,14 +50,14 @@ static int disk;
 static off_t place(long number)
 {
 	/* All over the disk, and each place once in BLOCKS numbers */
-	return number * 389 % BLOCKS * BLOCK;
+	return number * BLOCK_STEP % BLOCKS * BLOCK;
 }
 
 static size_t length_of(long number)
 {
 	if (!in_files)
 		return BLOCK;
-	return number % LONG_EVERY ? 1 + number * 7919 % SHORT : LONG + number % SHORT;
+	return number % LONG_EVERY ? 1 + number * LENGTH_STEP % SHORT : LONG + number % SHORT;
 }
 
 /* The record's line, over and over again */
@@ -162,8 +169,8 @@ static ssize_t read_file(long number, char *data, size_t size)
 
 static void report(long number, const char *data, size_t length)
 {
-	if (length > 40)
-		length = 40;
+	if (length > SHOWN)
+		length = SHOWN;
 	printf("lost: %s %ld holds ", kind, number);
 	for (size_t i = 0; i < length; i++)
 		putchar((unsigned char)data[i] < ' ' ? '.' : data[i]);

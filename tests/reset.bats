@@ -70,7 +70,7 @@ all_requests_served() {
 	fi
 	stop_io "$DISK_NAME"
 	note "$(io_counts "$DISK_NAME")"
-	[ "$(io_count "$DISK_NAME" unread)" -eq 4096 ]
+	[ "$(io_count "$DISK_NAME" unread)" -eq "$DISK_BLOCKS" ]
 }
 
 # Not by binding it anew: the port was reset, so that the BARs are lost.

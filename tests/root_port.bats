@@ -19,11 +19,11 @@ load lib.bash
 }
 
 @test "removed and rescanned in sysfs, it comes back with its data" {
-	pattern rescan 1048576 | dd of="$DISK" bs=64k oflag=direct \
+	pattern rescan "$MIB" | dd of="$DISK" bs=64k oflag=direct \
 		iflag=fullblock status=none
 	remove
 	rescan
-	cmp -n 1048576 <(pattern rescan 1048576) "$DISK"
+	cmp -n "$MIB" <(pattern rescan "$MIB") "$DISK"
 }
 
 @test "removed and rescanned under load, time after time: not one wrong byte" {

@@ -40,7 +40,7 @@ setup_file() {
 	wait_for "the controller to go" no_controller
 	stop_io "$DISK_NAME"
 	note "$(io_counts "$DISK_NAME")"
-	[ "$(io_count "$DISK_NAME" unread)" -eq 4096 ]
+	[ "$(io_count "$DISK_NAME" unread)" -eq "$DISK_BLOCKS" ]
 	[ ! -e "$DISK" ]
 	# QEMU takes a device away that is switched off in good order
 	plug_in_disk

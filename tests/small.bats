@@ -9,7 +9,7 @@ load lib.bash
 
 @test "1 MiB makes a disk, though the stock driver takes no CMB as small" {
 	load_driver
-	[ "$(blockdev --getsize64 "$DISK")" -eq 1048576 ]
+	[ "$(blockdev --getsize64 "$DISK")" -eq "$MIB" ]
 	logged "$DISK_NAME: 1024 KiB in BAR $BAR at offset 0x0"
 }
 

@@ -10,8 +10,12 @@
 
 load lib.bash
 
-MIB=$((1 << 20))
-CPU=/sys/devices/system/cpu/cpu1/online
+readonly CPU=/sys/devices/system/cpu/cpu1/online
+# How long run_for waits for its counts when its time is over
+readonly EXTRA_S=1200
+# keep_reclaiming leaves as much memory free.
+readonly LEFT_MIB=192
+readonly FILE_SIZE=1000000
 
 setup_file() {
 	modprobe dm-mod
@@ -49,7 +53,7 @@ running() {
 # run_for SECONDS COUNT...: for so long, and until there is one of each COUNT: a
 # busy host may need longer for that.
 run_for() {
-	local what end=$((SECONDS + $1)) last=$((SECONDS + $1 + 1200))
+	local what end=$((SECONDS + $1)) last=$((SECONDS + $1 + EXTRA_S))
 	while running && [ $SECONDS -lt $last ]; do
 		sleep 1
 		[ $SECONDS -lt $end ] && continue
@@ -120,19 +124,19 @@ keep_writing() { # REGION
 		seq=$(diskseq "$disk")
 		[ -n "$seq" ] || continue
 		round=$((round + 1))
-		blocks=$(pattern "round $round" $MIB | LC_ALL=C dd \
+		blocks=$(pattern "round $round" "$MIB" | LC_ALL=C dd \
 			of="/dev/$disk" oflag=direct,seek_bytes conv=nocreat \
 			iflag=fullblock bs=4k seek=$(($1 * MIB)) 2>&1 |
 			sed -n 's/+.* records out$//p')
-		[ "${blocks:-0}" -eq 256 ] || broken_off dd "$disk" "$seq"
+		[ "${blocks:-0}" -eq $((MIB / BLOCK)) ] || broken_off dd "$disk" "$seq"
 		[ "${blocks:-0}" -gt 0 ] || continue
 		until read_back "$1" "$blocks"; do
 			running || return 0
 		done
-		if cmp -n $((blocks * 4096)) <(pattern "round $round" $MIB) \
+		if cmp -n $((blocks * BLOCK)) <(pattern "round $round" "$MIB") \
 			"$BATS_TEST_TMPDIR/back"; then
 			count dd
-			count bytes $((blocks * 4096))
+			count bytes $((blocks * BLOCK))
 		else
 			report_error "dd: round $round, $blocks blocks differ"
 		fi
@@ -149,7 +153,7 @@ read_back() { # REGION BLOCKS
 	dd if="/dev/$disk" of="$BATS_TEST_TMPDIR/back" bs=4k \
 		iflag=direct,skip_bytes skip=$(($1 * MIB)) count="$2" \
 		status=none 2>/dev/null &&
-		[ "$(stat -c %s "$BATS_TEST_TMPDIR/back")" -eq $(($2 * 4096)) ] && return
+		[ "$(stat -c %s "$BATS_TEST_TMPDIR/back")" -eq $(($2 * BLOCK)) ] && return
 	broken_off dd-back "$disk" "$seq"
 	return 1
 }
@@ -163,7 +167,7 @@ keep_discarding() { # REGION
 		[ -n "$seq" ] || continue
 		if ! discard "$1" "$disk" 2>/dev/null; then
 			broken_off discard "$disk" "$seq"
-		elif cmp -n $MIB /dev/zero "$BATS_TEST_TMPDIR/zeros"; then
+		elif cmp -n "$MIB" /dev/zero "$BATS_TEST_TMPDIR/zeros"; then
 			count discards
 		else
 			report_error "what was discarded is not zeros"
@@ -173,14 +177,14 @@ keep_discarding() { # REGION
 }
 
 discard() { # REGION DISK
-	pattern discard $MIB | dd of="/dev/$2" oflag=seek_bytes \
+	pattern discard "$MIB" | dd of="/dev/$2" oflag=seek_bytes \
 		conv=nocreat,fsync iflag=fullblock bs=64k \
 		seek=$(($1 * MIB)) status=none || return 1
 	# which else wants the disk for itself, and so does who trims
-	blkdiscard --force --offset $(($1 * MIB)) --length $MIB "/dev/$2" || return 1
+	blkdiscard --force --offset $(($1 * MIB)) --length "$MIB" "/dev/$2" || return 1
 	dd if="/dev/$2" bs=64k count=16 iflag=direct,skip_bytes \
 		skip=$(($1 * MIB)) status=none >"$BATS_TEST_TMPDIR/zeros" || return 1
-	[ "$(stat -c %s "$BATS_TEST_TMPDIR/zeros")" -eq $MIB ]
+	[ "$(stat -c %s "$BATS_TEST_TMPDIR/zeros")" -eq "$MIB" ]
 }
 
 # A file is there when the free space around it was trimmed. What fails because the disk
@@ -194,7 +198,7 @@ keep_trimming() { # REGION MIB
 		[ -n "$seq" ] || continue
 		status=0
 		said=$({ dmsetup create trimmed --table \
-			"0 $(($2 * 2048)) linear /dev/$disk $(($1 * 2048))" &&
+			"0 $(($2 * MIB / 512)) linear /dev/$disk $(($1 * MIB / 512))" &&
 			trim /dev/mapper/trimmed "$mnt"; } 2>&1) || status=$?
 		case $status in
 		0)	count fstrims ;;
@@ -214,12 +218,12 @@ keep_trimming() { # REGION MIB
 trim() {
 	local trimmed
 	mkfs.ext4 -q "$1" && mount "$1" "$2" || return 1
-	pattern kept 1000000 >"$2/kept" && pattern lost 1000000 >"$2/lost" &&
+	pattern kept $FILE_SIZE >"$2/kept" && pattern lost $FILE_SIZE >"$2/lost" &&
 		sync --file-system "$2" && rm "$2/lost" && sync --file-system "$2" &&
 		trimmed=$(fstrim --verbose "$2") && umount "$2" && mount "$1" "$2" || return 1
 	[[ $trimmed =~ \(([0-9]+)\ bytes ]] && count bytes-trimmed "${BASH_REMATCH[1]}"
 	cat "$2/kept" >"$BATS_TEST_TMPDIR/kept" || return 1
-	cmp <(pattern kept 1000000) "$BATS_TEST_TMPDIR/kept" || return 2
+	cmp <(pattern kept $FILE_SIZE) "$BATS_TEST_TMPDIR/kept" || return 2
 }
 
 # --- who disturbs them -------------------------------------------------------
@@ -277,7 +281,7 @@ keep_reclaiming() {
 	while running; do
 		sleep 2
 		free_kib=$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)
-		fallocate -l $((free_kib - 196608))KiB /dev/shm/pressure
+		fallocate -l $((free_kib - LEFT_MIB * 1024))KiB /dev/shm/pressure
 		dd if=/dev/vda of=/dev/null bs=1M count=256 status=none
 		rm /dev/shm/pressure
 		count reclaims

@@ -39,6 +39,24 @@
 #define DISCARD	2
 #define TURNS	3
 
+/* Where a read has left nothing */
+#define NOT_READ	0xa5
+
+/* How long decoding is on between two times that it is off */
+#define ON_US		30000
+
+/*
+ * How long it is off: the program sleeps for up to SLEEP_US, in which the other process
+ * copies, and then keeps the CPU for SPIN_MIN_US and up to SPIN_MORE_US more.
+ */
+#define SLEEP_US	600
+#define SPIN_MIN_US	6000
+#define SPIN_MORE_US	24000
+
+/* How long it is on between two pulses: PULSE_MIN_US and up to PULSE_MORE_US more */
+#define PULSE_MIN_US	3000
+#define PULSE_MORE_US	20000
+
 static int open_or_die(const char *path, int flags)
 {
 	int fd = open(path, flags);
@@ -100,11 +118,11 @@ static void switch_decoders(const char *function, long times, bool pulse)
 		err(errno, "no priority");
 	srand48(1);
 	while (times-- > 0) {
-		usleep(pulse ? 3000 + below(20000) : 30000);
+		usleep(pulse ? PULSE_MIN_US + below(PULSE_MORE_US) : ON_US);
 		set_command(config, on & ~PCI_COMMAND_MEMORY);
 		if (!pulse) {
-			usleep(below(600));
-			spin_us(6000 + below(24000));
+			usleep(below(SLEEP_US));
+			spin_us(SPIN_MIN_US + below(SPIN_MORE_US));
 		}
 		set_command(config, on);
 	}
@@ -135,7 +153,7 @@ static bool put(int disk, int turn, const void *data)
 static bool get(int disk, char *data)
 {
 	for (size_t at = 0; at < LENGTH; at += STEP)
-		memset(data + at, 0xa5, BLOCK);
+		memset(data + at, NOT_READ, BLOCK);
 	return pread(disk, data, LENGTH, 0) == LENGTH;
 }
 

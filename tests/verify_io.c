@@ -32,8 +32,29 @@
 
 #define BLOCK	4096
 #define WORDS	(BLOCK / sizeof(__u64))
-#define LONGEST	1024	/* blocks in one request */
 #define WORKERS	4
+
+/* The disk takes 1 << PIECE_ORDER blocks in one piece. Most requests are no longer. */
+#define PIECE_ORDER	8
+#define SHORT_REQUESTS	0.9
+#define LONGEST		(1 << (PIECE_ORDER + 2))	/* blocks in one request */
+
+/* Before a read: it is not the content of any block. */
+#define NOT_READ	0xa5
+
+/* A stamp has the block's number above this bit, and the number of the write below. */
+#define BLOCK_SHIFT	32
+/* A word has its place in the block above this bit. */
+#define PLACE_SHIFT	55
+
+/* Blocks in a write at the beginning */
+#define FIRST_WRITE	16
+/* With --fsync: writes before an fsync(), and blocks in each, at most */
+#define SYNC_WRITES	4
+#define SYNC_BLOCKS	16
+
+/* Wrong bytes of which each block is told */
+#define MOST_COMPLAINTS	(8 * BLOCK)
 
 enum {
 	READS, WRITES, FAILED_READS, FAILED_WRITES, SYNCS, FAILED_SYNCS,
@@ -102,7 +123,7 @@ static __u64 now_ms(void)
 /* The word's place is in its upper bits. The same turns such a word into its stamp. */
 static __u64 stamped(__u64 stamp, size_t place)
 {
-	return stamp ^ (__u64)place << 55;
+	return stamp ^ (__u64)place << PLACE_SHIFT;
 }
 
 static bool holds(const __u64 *data, __u64 stamp)
@@ -175,7 +196,7 @@ static bool write_blocks(__u64 block, size_t count)
 	static __u32 writes;
 
 	for (size_t i = 0; i < count; i++) {
-		__u64 stamp = (first + block + i) << 32 | ++writes;
+		__u64 stamp = (first + block + i) << BLOCK_SHIFT | ++writes;
 
 		add_possible(&possible[block + i], stamp);
 		for (size_t place = 0; place < WORDS; place++)
@@ -241,7 +262,7 @@ static void verify(__u64 block, const __u64 *data)
 	if (!count)
 		return;
 	did[WRONG] += count * sizeof(__u64);
-	if (did[WRONG] < 8 * BLOCK)
+	if (did[WRONG] < MOST_COMPLAINTS)
 		complain(block, wrong, count);
 	/* This has been said now, and is not to be said again at every read. */
 	for (size_t i = 0; i < count; i++)
@@ -253,7 +274,7 @@ static bool read_blocks(__u64 block, size_t count)
 {
 	did[READS]++;
 	/* What an earlier read has left is not to be taken for this one's. */
-	memset(buffer, 0xa5, count * BLOCK);
+	memset(buffer, NOT_READ, count * BLOCK);
 	if (!request(false, block, count)) {
 		did[FAILED_READS]++;
 		return false;
@@ -266,12 +287,12 @@ static bool read_blocks(__u64 block, size_t count)
 
 static void write_and_sync(void)
 {
-	__u64 times = 1 + below(4);
+	__u64 times = 1 + below(SYNC_WRITES);
 
 	while (times--) {
-		__u64 block = below(blocks > 16 ? blocks - 16 : 1);
+		__u64 block = below(blocks > SYNC_BLOCKS ? blocks - SYNC_BLOCKS : 1);
 
-		write_blocks(block, min(1 + below(16), blocks));
+		write_blocks(block, min(1 + below(SYNC_BLOCKS), blocks));
 	}
 	sync_blocks();
 }
@@ -279,10 +300,15 @@ static void write_and_sync(void)
 /* Most requests are up to what the disk takes in one piece, some are four times that. */
 static void read_or_write(void)
 {
-	unsigned int order = drand48() < 0.9 ? below(9) : 9 + below(2);
-	__u64 count = min(1 << order, blocks);
-	__u64 block = below(blocks - count + 1);
+	unsigned int order;
+	__u64 count, block;
 
+	if (drand48() < SHORT_REQUESTS)
+		order = below(PIECE_ORDER + 1);
+	else
+		order = PIECE_ORDER + 1 + below(2);
+	count = min(1 << order, blocks);
+	block = below(blocks - count + 1);
 	if (drand48() < 0.5)
 		read_blocks(block, count);
 	else
@@ -330,8 +356,8 @@ static void work(unsigned int worker)
 	signal(SIGTERM, stop);
 	open_part(worker);
 	srand48(worker);
-	for (__u64 block = 0; block < blocks; block += 16)
-		if (!write_blocks(block, min(16, blocks - block)))
+	for (__u64 block = 0; block < blocks; block += FIRST_WRITE)
+		if (!write_blocks(block, min(FIRST_WRITE, blocks - block)))
 			errx(255, "%s failed too early", disk);
 	if (use_fsync)
 		sync_blocks();
