@@ -12,6 +12,9 @@ cd "$(dirname "$0")/.."
 # shellcheck source=tests/tap.bash
 . tests/tap.bash
 
+# As in accesses_guest.sh: where the requests of each kind begin, and how far they are apart
+readonly READ_4K_MIB=5 READ_8K_MIB=6 WRITE_MIB=7 ZERO_MIB=8 STEP=65536
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -47,42 +50,35 @@ sequence() {
 
 # one DIRECTION MIB ACCESSES NAME: one of the five requests from MIB on went like that.
 one() {
-	local i wanted
-	number=$((number + 1))
+	local i wanted got=$sequence
 	for i in 0 1 2 3 4; do
-		wanted="CMBLOC CMBSZ CAP CAP VS $1@$((($2 << 20) + i * 65536)):$3 VS"
+		wanted="CMBLOC CMBSZ CAP CAP VS $1@$((($2 << 20) + i * STEP)):$3 VS"
 		if [[ " $sequence " == *" $wanted "* ]]; then
-			echo "ok $number $4"
-			return
+			got=$wanted
+			break
 		fi
 	done
-	echo "not ok $number $4"
-	printf '# wanted, as one of five: %s\n# got: %s\n' "$wanted" "$sequence"
+	is "$got" "$wanted" "$4" "or the same at one of the four places before it"
 }
 
 # none DIRECTION FROM-MIB TO-MIB NAME: of the tokens on standard input, none but these
 # registers and those of this direction between these two.
 none() {
 	local others
-	number=$((number + 1))
 	others=$(tr ' ' '\n' | awk -F '[@:]' -v direction="$1" -v from="$2" -v to="$3" '
 		!/^(CAP|VS|CMBLOC|CMBSZ)?$/ && !($1 == direction && $2 / 2^20 >= from && $2 / 2^20 < to)')
-	if [[ $others ]]; then
-		printf 'not ok %d %s\n# but: %s\n' "$number" "$4" "${others//$'\n'/ }"
-	else
-		echo "ok $number $4"
-	fi
+	is "${others//$'\n'/ }" '' "$4"
 }
 
 boot_guest --config cmb --qemu-arg -D --qemu-arg "$log" -- tests/accesses_guest.sh
 sequence=$(sequence)
 
-# As in accesses_guest.sh
-one read 5 512 "4096 bytes are read in 512 accesses of 8 bytes, between two of VS"
-one read 6 1024 "8 KiB are read in 1024 accesses, between two of VS"
-one write 7 512 "4096 bytes are written in 512 accesses, between two of VS"
-one write 8 64 "512 bytes are zeroed in 64 accesses, between two of VS"
+one read $READ_4K_MIB 512 "4096 bytes are read in 512 accesses of 8 bytes, between two of VS"
+one read $READ_8K_MIB 1024 "8 KiB are read in 1024 accesses, between two of VS"
+one write $WRITE_MIB 512 "4096 bytes are written in 512 accesses, between two of VS"
+one write $ZERO_MIB 64 "512 bytes are zeroed in 64 accesses, between two of VS"
 
-none read 5 7 "and nothing else is accessed" <<<"${sequence%%write*}"
-none write 7 9 "and nothing else is written" < <(grep -o 'write@[0-9:]*' <<<"$sequence")
-echo "1..$number"
+none read $READ_4K_MIB $WRITE_MIB "and nothing else is accessed" <<<"${sequence%%write*}"
+none write $WRITE_MIB $((ZERO_MIB + 1)) "and nothing else is written" < <(
+	grep -o 'write@[0-9:]*' <<<"$sequence")
+done_testing

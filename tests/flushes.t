@@ -5,10 +5,10 @@
 # for each, QEMU writes the memory's file out (msync), and nothing else makes it do so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# shellcheck source=tests/registers.bash
-. tests/registers.bash
 # shellcheck source=tests/tap.bash
 . tests/tap.bash
+# shellcheck source=tests/registers.bash
+. tests/registers.bash
 
 # in memory, where writing it out takes no time
 IMAGES=$(mktemp -d -p /dev/shm)
@@ -33,13 +33,8 @@ flushes() {
 # each KIND FLUSHES NAME: all five requests of that kind had so many.
 each() {
 	local had
-	number=$((number + 1))
 	had=$(sed -n "s/^$1 //p" <<<"$flushes" | sort -n | xargs)
-	if [[ $had == "$2 $2 $2 $2 $2" ]]; then
-		echo "ok $number $3"
-	else
-		echo "not ok $number $3"
-	fi
+	is "$had" "$2 $2 $2 $2 $2" "$3"
 	echo "# reads of PMRSTS: $had"
 }
 
@@ -55,4 +50,4 @@ each a4 1 "a write with fsync flushes once"
 # Linux writes a block device's O_DSYNC with FUA, and has a flush follow
 each a5 2 "a write with FUA flushes once, and the flush behind it once more"
 each a7 1 "an unbind flushes what was written"
-echo "1..$number"
+done_testing

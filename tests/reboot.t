@@ -10,12 +10,7 @@ cd "$(dirname "$0")/.."
 
 boot_guest --config pmr -- tests/reboot_guest.sh
 for way in system_reset reboot; do
-	number=$((number + 1))
-	if grep -q "^intact after $way" <<<"$guest"; then
-		echo "ok $number what was written is there after $way"
-	else
-		echo "not ok $number what was written is there after $way"
-		printf '# %s\n' "${guest//$'\n'/$'\n'# }"
-	fi
+	is "$(grep -om 1 "^intact after $way" <<<"$guest")" "intact after $way" \
+		"what was written is there after $way" "$guest"
 done
-echo "1..$number"
+done_testing

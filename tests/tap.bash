@@ -5,19 +5,31 @@
 
 number=0
 
-# is GOT WANTED NAME [CONTEXT]: CONTEXT, or its end, is said when the two differ.
+# Lines of a test's context that are shown
+readonly CONTEXT_LINES=30
+
+# is GOT WANTED NAME [CONTEXT]: report the next test. If it failed, GOT, WANTED and the end of
+# CONTEXT follow as comments.
 is() {
 	number=$((number + 1))
 	if [ "$1" = "$2" ]; then
 		echo "ok $number $3"
-	else
-		echo "not ok $number $3"
-		printf '%s\n' "got: $1" "wanted: $2" "${@:4}" | tail -n 30 | sed 's/^/# /'
+		return
 	fi
+	echo "not ok $number $3"
+	{
+		printf 'got: %s\nwanted: %s\n' "$1" "$2"
+		[ $# -lt 4 ] || tail -n "$CONTEXT_LINES" <<<"$4"
+	} | sed 's/^/# /'
 }
 
-# boot_guest ARG...: boot.sh, on the kernel under test; what it says is in guest then. Without
-# a guest that succeeds there is nothing to test, and this file fails.
+# done_testing: print the plan, which is how many tests there were.
+done_testing() {
+	echo "1..$number"
+}
+
+# boot_guest ARG...: run boot.sh with ARGs on the kernel under test, and set guest to the
+# output. Without a guest that succeeds there is nothing to test.
 boot_guest() {
 	guest=$(qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" "$@") || {
 		printf 'The guest says: %s\n' "$guest" | sed 's/^/# /'
