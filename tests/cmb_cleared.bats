@@ -13,9 +13,6 @@
 
 load lib.bash
 
-CMB=/dev/nvme_cmb0
-PMR=/dev/nvme_pmr0
-
 setup_file() {
 	load_driver
 }
@@ -25,20 +22,20 @@ setup_file() {
 reset_clears() {
 	local old
 	old=$(cat /sys/block/nvme_cmb0/dev)
-	pattern "$old" "$MIB" | dd of=$PMR bs=64k oflag=direct iflag=fullblock status=none
-	exec 8<>$PMR 9<>$CMB
+	pattern "$old" "$MIB" | dd of="$PMR" bs=64k oflag=direct iflag=fullblock status=none
+	exec 8<>"$PMR" 9<>"$CMB"
 	clear_cmbmsc
 	reset_function
 	wait_for "a new disk" disk_replaced "$old"
-	wait_for_disk $CMB
+	wait_for_disk "$CMB"
 	logged "nvme_cmb0: a reset has cleared what it held, the disk is dead"
 	open_disk_is_dead
 	exec 9<&-
-	cmp -n "$MIB" <(pattern "$old" "$MIB") $PMR
+	cmp -n "$MIB" <(pattern "$old" "$MIB") "$PMR"
 	dd if=/dev/zero bs=4k count=1 conv=fsync,notrunc status=none >&8
 	exec 8<&-
-	[ "$(blockdev --getsize64 $CMB)" -eq "$DISK_SIZE" ]
-	ends_hold_data $CMB
+	[ "$(blockdev --getsize64 "$CMB")" -eq "$DISK_SIZE" ]
+	ends_hold_data "$CMB"
 }
 
 @test "by a reset of the function" {
@@ -48,14 +45,14 @@ reset_clears() {
 @test "by a reset while it is mounted, and again" {
 	local mnt=$BATS_TEST_TMPDIR/mnt
 	mkdir "$mnt"
-	mkfs.ext4 -q $CMB
-	mount $CMB "$mnt"
+	mkfs.ext4 -q "$CMB"
+	mount "$CMB" "$mnt"
 	reset_clears
 	fails dd if=/dev/zero of="$mnt/file" bs=4k count=1 conv=fsync
 	reset_clears
 	umount "$mnt"
-	mkfs.ext4 -q $CMB
-	mount $CMB "$mnt"
+	mkfs.ext4 -q "$CMB"
+	mount "$CMB" "$mnt"
 	umount "$mnt"
 }
 
@@ -69,7 +66,7 @@ reset_clears() {
 	clear_cmbmsc
 	reset_function
 	wait_for "a new disk" disk_replaced "$old"
-	wait_for_disk $CMB
+	wait_for_disk "$CMB"
 	wait_for_io nvme_pmr0
 	stop_io nvme_cmb0
 	stop_io nvme_pmr0
@@ -79,8 +76,8 @@ reset_clears() {
 	[ "$(io_count nvme_pmr0 failed_reads)" -eq 0 ]
 	[ "$(io_count nvme_pmr0 failed_writes)" -eq 0 ]
 	[ "$(io_count nvme_pmr0 unread)" -eq 0 ]
-	ends_hold_data $CMB
-	fio_verify $CMB 4k
+	ends_hold_data "$CMB"
+	fio_verify "$CMB" 4k
 }
 
 @test "unbound at once after that, nothing is left" {
@@ -89,7 +86,7 @@ reset_clears() {
 	unbind "$(controller)"
 	fails ls -d /sys/block/nvme_*
 	bind nvme_cmb "$(controller)"
-	wait_for_disk $CMB
-	ends_hold_data $CMB
-	ends_hold_data $PMR
+	wait_for_disk "$CMB"
+	ends_hold_data "$CMB"
+	ends_hold_data "$PMR"
 }

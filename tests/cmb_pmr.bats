@@ -7,9 +7,6 @@
 
 load lib.bash
 
-CMB=/dev/nvme_cmb0
-PMR=/dev/nvme_pmr0
-
 setup_file() {
 	load_driver
 }
@@ -20,8 +17,8 @@ disks() {
 
 @test "each memory is a disk of its size, to the byte" {
 	[ "$(disks)" = "nvme_cmb0 nvme_pmr0" ]
-	[ "$(blockdev --getsize64 $CMB)" -eq "$DISK_SIZE" ]
-	[ "$(blockdev --getsize64 $PMR)" -eq "$DISK_SIZE" ]
+	[ "$(blockdev --getsize64 "$CMB")" -eq "$DISK_SIZE" ]
+	[ "$(blockdev --getsize64 "$PMR")" -eq "$DISK_SIZE" ]
 	dmesg | grep "nvme_cmb0: 16384 KiB in BAR 2 at offset 0x0"
 	dmesg | grep "nvme_pmr0: 16384 KiB in BAR 4 at offset 0x0"
 }
@@ -33,11 +30,11 @@ disks() {
 
 @test "neither's data is in the other's place" {
 	local disk
-	for disk in $CMB $PMR; do
+	for disk in "$CMB" "$PMR"; do
 		pattern "all of $disk" "$DISK_SIZE" | dd of="$disk" bs=1M \
 			oflag=direct iflag=fullblock status=none
 	done
-	for disk in $CMB $PMR; do
+	for disk in "$CMB" "$PMR"; do
 		cmp -n "$DISK_SIZE" <(pattern "all of $disk" "$DISK_SIZE") \
 			<(dd if="$disk" bs=1M iflag=direct status=none)
 	done
@@ -46,12 +43,12 @@ disks() {
 @test "fio verifies the two at once" {
 	fio --direct=1 --rw=randwrite --bs=4k --size=8m --verify=crc32c \
 		--verify_fatal=1 --ioengine=io_uring --iodepth=16 \
-		--name=cmb --filename=$CMB --name=pmr --filename=$PMR
+		--name=cmb --filename="$CMB" --name=pmr --filename="$PMR"
 }
 
 @test "their number is free when both are closed, and not before" {
 	local disk
-	for disk in $CMB $PMR; do
+	for disk in "$CMB" "$PMR"; do
 		exec 9<"$disk"
 		unbind "$(controller)"
 		bind nvme_cmb "$(controller)"
@@ -67,15 +64,15 @@ disks() {
 
 @test "what was written outlives the module, in both" {
 	local disk
-	for disk in $CMB $PMR; do
+	for disk in "$CMB" "$PMR"; do
 		pattern "kept in $disk" "$MIB" | dd of="$disk" bs=64k oflag=direct \
 			iflag=fullblock status=none
 	done
 	unload_driver
-	[ ! -e $CMB ]
-	[ ! -e $PMR ]
+	[ ! -e "$CMB" ]
+	[ ! -e "$PMR" ]
 	load_driver
-	for disk in $CMB $PMR; do
+	for disk in "$CMB" "$PMR"; do
 		cmp -n "$MIB" <(pattern "kept in $disk" "$MIB") "$disk"
 	done
 }

@@ -42,6 +42,9 @@ pmr*)	export KIND=pmr BAR=4 ;;
 esac
 export DISK_NAME=nvme_${KIND}0 DISK=/dev/nvme_${KIND}0
 
+# The disks of a controller with both memories
+export CMB=/dev/nvme_cmb0 PMR=/dev/nvme_pmr0
+
 # The processes that run beside a test, by name, until the test has ended them.
 declare -gA background
 
