@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# How many accesses a request takes, counted by QEMU from outside: one for each
-# eight bytes, one that sees the controller alive, and a few more before if it was not
-# seen only now, which see that it is the same: here it never was.
+# The number of accesses to the device that a request takes. QEMU's trace counts them. The driver
+# makes one access for each eight bytes, and reads VS before and after. If it has not checked the
+# controller recently, as here, it first compares CAP and the registers of the memory with those
+# at probe.
 #
-# A copy that was interrupted for long is done again, as it should be; so there are
-# five requests of each kind, and one that was not interrupted is enough.
+# The driver rightly repeats a copy that was interrupted for too long. So there are five
+# requests of each kind, and one of them has to take the right accesses.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/tap.bash
@@ -18,13 +19,13 @@ readonly READ_4K_MIB=5 READ_8K_MIB=6 WRITE_MIB=7 ZERO_MIB=8 STEP=65536
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# bar REGION: where it begins, as the guest has said.
+# bar REGION: the address of REGION, which the guest has printed
 bar() {
 	sed -n "s/^# $1 at //p" <<<"$guest"
 }
 
-# What QEMU logged in one line: the register's name for each read of one, and
-# "read@OFFSET:ACCESSES" for each run of accesses of 8 bytes to the CMB.
+# sequence: print QEMU's trace in one line: the name of a register for each read of one, and
+# "read@OFFSET:ACCESSES" for consecutive accesses of 8 bytes to the CMB.
 sequence() {
 	perl -lne '
 		BEGIN {
@@ -48,7 +49,7 @@ sequence() {
 	' "$(bar nvme)" "$(bar nvme-cmb)" "$log"
 }
 
-# one DIRECTION MIB ACCESSES NAME: one of the five requests from MIB on went like that.
+# one DIRECTION MIB ACCESSES NAME: one of the five requests at MIB took exactly ACCESSES.
 one() {
 	local i wanted got=$sequence
 	for i in 0 1 2 3 4; do
@@ -61,8 +62,8 @@ one() {
 	is "$got" "$wanted" "$4" "or the same at one of the four places before it"
 }
 
-# none DIRECTION FROM-MIB TO-MIB NAME: of the tokens on standard input, none but these
-# registers and those of this direction between these two.
+# none DIRECTION FROM-MIB TO-MIB NAME: standard input has only these registers, and accesses in
+# DIRECTION between FROM-MIB and TO-MIB.
 none() {
 	local others
 	others=$(tr ' ' '\n' | awk -F '[@:]' -v direction="$1" -v from="$2" -v to="$3" '

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The guest's part of accesses.t: a few requests while QEMU traces accesses.
+# The guest's part of accesses.t: make a few requests while QEMU traces all accesses.
 set -euo pipefail
 
 # shellcheck source=tests/lib.bash
@@ -29,7 +29,7 @@ for at in {0..4}; do
 			iflag=direct,skip_bytes status=none
 	done
 done
-# Last, because a disk that was written to is read by the kernel and by udev
+# Writes come last, because udev reads a disk that was written to.
 for at in {0..4}; do
 	dd if=/dev/zero of=/dev/nvme_cmb0 bs=4K count=1 \
 		seek=$((WRITE_MIB * MIB + at * STEP)) oflag=direct,seek_bytes \

@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What the driver tells of its work: debugfs, and the tracepoint.
+# The driver's accounting: the files in debugfs, the tracepoint, and the statistics of the
+# block layer show what requests were made.
 #
 # config: cmb pmr
 # guest: shared
@@ -18,18 +19,18 @@ setup_file() {
 	load_driver
 }
 
-# stat_of OPERATION: how many requests, and how many bytes.
+# stat_of OPERATION: print the number of requests, and of their bytes.
 stat_of() {
 	awk -v op="$1" '$1 == op { print $2, $3 }' "$DEBUGFS/stats"
 }
 
-# An access for eight bytes at least; more if the driver was interrupted for so long
-# that it had to copy some again. A PMR has no such count that anyone promises.
+# enough_accesses: there was at least one access for each eight bytes. There are more if the
+# driver repeated a copy that was interrupted. The copy routine of a PMR has no such minimum.
 enough_accesses() {
 	awk 'NR > 1 && $4 < $3 / 8 { exit 1 }' "$DEBUGFS/stats"
 }
 
-# shown NAME=VALUE...: of registers and their fields.
+# shown NAME=VALUE...: debugfs shows these values of registers and fields.
 shown() {
 	local pair
 	for pair in "$@"; do
@@ -73,7 +74,7 @@ pmr_registers_are_shown() {
 	[ "$KIND" = pmr ] || enough_accesses
 }
 
-# A longer request would keep others waiting, and who resets the device.
+# Other requests, and a reset of the device, wait until a request is served.
 @test "a discard of the whole disk comes in requests of 1 MiB" {
 	local before
 	before=$(stat_of zero)
@@ -82,7 +83,7 @@ pmr_registers_are_shown() {
 }
 
 @test "each request is in the histogram of latencies once" {
-	# udev reads a disk that was written to.
+	# Wait, because udev reads a disk that was written to.
 	settle
 	cat "$DEBUGFS/stats" "$DEBUGFS/latency"
 	[ "$(awk '$1 == "read" { n += $3 } END { print n }' \
@@ -92,7 +93,7 @@ pmr_registers_are_shown() {
 		'$1 == "read" && ($2 < min_ns || $2 > max_ns) { exit 1 }' "$DEBUGFS/latency"
 }
 
-@test "switched off, the accounts are empty again" {
+@test "accounting that is switched off is empty again" {
 	echo 0 >"$DEBUGFS/accounting"
 	[ "$(stat_of read)" = "0 0" ]
 	[ "$(wc -l <"$DEBUGFS/latency")" -eq 1 ]
@@ -105,7 +106,7 @@ pmr_registers_are_shown() {
 	settle
 	echo >$TRACING/trace
 	echo 1 >$TRACING/events/nvme_cmb/nvme_cmb_transfer/enable
-	# Five times, for one that is interrupted may take more accesses.
+	# A request that is interrupted may take more accesses. One of five has to be exact.
 	for _ in 1 2 3 4 5; do
 		dd if="$DISK" of=/dev/null bs=4k skip=5 count=1 iflag=direct \
 			status=none
@@ -128,18 +129,18 @@ pmr_registers_are_shown() {
 	done
 }
 
-# events_of EVENT RWBS: how many the block layer has traced of the disk.
+# events_of EVENT RWBS: print how many such events of the disk the block layer has traced.
 events_of() {
 	grep -cE "$1: $(tr : , </sys/block/"$DISK_NAME"/dev) $2" $TRACING/trace || true
 }
 
-# What is flushed is nothing that is written. Of a disk that has no cache nothing is flushed.
-@test "ten writes with fsync are ten writes, and ten flushes where there are any" {
+# A flush does not count as a write. A disk without a cache gets no flushes.
+@test "ten writes with fsync are ten writes, and ten flushes if the disk has a cache" {
 	local -a before after
 	local writes=10 flushes=0 i
 	[ "$KIND" = cmb ] || flushes=$writes
 	settle
-	# udev reads a disk that was written to, unless that is locked
+	# udev reads a disk that was written to, unless it is locked.
 	exec 8<"$DISK"
 	flock 8
 	echo >$TRACING/trace
@@ -160,7 +161,7 @@ events_of() {
 	[ "$(events_of block_bio_queue "F[^ ]* ")" -eq $flushes ]
 }
 
-@test "the directory goes with the disk, also while accounts are kept" {
+@test "the directory is removed with the disk, also while accounting is on" {
 	echo 1 >"$DEBUGFS/accounting"
 	unload_driver
 	[ ! -e /sys/kernel/debug/nvme_cmb ]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# On a machine without the stock driver, nobody has to type a thing.
+# Without the stock driver, udev loads the module by its alias, and the disk is there after boot.
 #
 # config: cmb
 # append: initcall_blacklist=nvme_init

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Where the stock driver is a module both are loaded for QEMU's controller, by one alias.
-# Whichever is there first has the controller, and the other takes nothing from it.
+# If the stock driver is a module, udev loads both drivers for QEMU's controller, which both have
+# an alias for. The driver that is loaded first has the controller, and keeps it.
 #
 # config: cmb
 # kernels: 6.12-rt
@@ -21,7 +21,7 @@ unload_both() {
 	fails loaded nvme
 }
 
-# udev_loads: what it does for a controller that has come.
+# udev_loads: let udev do what it does for a new controller.
 udev_loads() {
 	udevadm trigger --action=add "$SYS_PCI/devices/$(controller)"
 	settle
@@ -29,7 +29,7 @@ udev_loads() {
 
 @test "udev loads both, in the order of the module index" {
 	local modules
-	# what udev goes through, too
+	# udev loads the modules in this order, too.
 	modules=$(modprobe --resolve-alias "$(cat "$SYS_PCI/devices/$(controller)/modalias")")
 	note "in this order: ${modules//$'\n'/ }"
 	modules=$(grep -xE 'nvme|nvme_cmb' <<<"$modules")
@@ -61,7 +61,7 @@ udev_loads() {
 	[ ! -e $NAMESPACE ]
 }
 
-@test "on the blacklist it is not loaded by the alias, and the stock driver has it" {
+@test "udev does not load nvme_cmb if it is on the blacklist" {
 	unload_both
 	echo "blacklist nvme_cmb" >/etc/modprobe.d/nvme_cmb.conf
 	udevadm control --reload
@@ -71,7 +71,7 @@ udev_loads() {
 	wait_for_disk $NAMESPACE
 }
 
-@test "and loaded by name it still binds what it is told to" {
+@test "nvme_cmb on the blacklist can be loaded by name, and bound" {
 	modprobe nvme_cmb
 	bound nvme "$(controller)"
 	bind nvme_cmb "$(controller)"

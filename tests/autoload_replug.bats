@@ -1,16 +1,16 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A controller that comes later than the drivers. Before Linux 6.17 the PCI core asks them
-# in the order in which they came; since then it first asks those that do not probe
-# asynchronously, as the stock driver does, and so nvme_cmb.
+# Which driver gets a controller that is plugged in while both drivers are loaded. Before Linux
+# 6.17 the PCI core tries them in the order in which they were loaded. Since 6.17 it first tries
+# those without asynchronous probing. The stock driver probes asynchronously, nvme_cmb does not.
 #
 # config: cmb
 # guest: shared
 
 load lib.bash
 
-# replug DRIVER: all controllers go, and when they are back they are DRIVER's.
+# replug DRIVER: remove the controller, and let Linux find it again. It is bound to DRIVER then.
 replug() {
 	local function
 	function=$(controller)
@@ -20,7 +20,7 @@ replug() {
 	settle
 }
 
-@test "while both drivers are loaded it is nvme_cmb's since Linux 6.17" {
+@test "with both drivers loaded, nvme_cmb has the controller since Linux 6.17" {
 	modprobe nvme_cmb
 	if since 6.17 "$(uname -r)"; then
 		replug nvme_cmb
@@ -31,9 +31,9 @@ replug() {
 	fi
 }
 
-@test "while nvme_cmb is on the blacklist it is the stock driver's" {
+@test "with nvme_cmb on the blacklist, the stock driver has the controller" {
 	unload_driver
-	# which is for those who are loaded by an alias
+	# A blacklist applies only to modules that are loaded by an alias.
 	echo "blacklist nvme_cmb" >/etc/modprobe.d/nvme_cmb.conf
 	udevadm control --reload
 	replug nvme

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The driver's parameters: what they do, and what they refuse.
+# The parameter block_size: both block sizes work, and the module refuses any other value.
 #
 # config: cmb pmr
 # guest: shared
@@ -29,19 +29,19 @@ setup_file() {
 	[ "$(cat /sys/module/nvme_cmb/parameters/block_size)" -eq 4096 ]
 }
 
-@test "the last of them can be written and read" {
+@test "the last block of 4096 bytes can be written and read" {
 	ends_hold_data "$DISK"
 }
 
-@test "less than a block is refused" {
+@test "a direct read of less than a block is refused" {
 	fails dd if="$DISK" bs=512 count=1 iflag=direct
 }
 
-@test "fio verifies them" {
+@test "fio verifies blocks of 4096 bytes" {
 	fio_verify "$DISK" 4k 64k 1m
 }
 
-@test "mkfs.ext4 and mount on them" {
+@test "mkfs.ext4 and mount on blocks of 4096 bytes" {
 	file_system_round_trip ext4 "$DISK" 4M
 	unload_driver
 }

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# "make" as users and packages call it, with the headers of KERNEL: what it builds, for
-# which kernel, what it installs, and what it refuses in one line.
+# "make" as users and packages call it, with the headers of KERNEL. It builds and installs the
+# modules for the right kernel, and nothing else. If it cannot, it says so in one line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=qemu-configs/debian.sh
@@ -14,13 +14,13 @@ use_kernel "${KERNEL:-6.12}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Its sources are as a package has them, with no object in them
-sources() { # DIRECTORY
+# sources DIRECTORY: copy the sources without any object, as a package has them.
+sources() {
 	mkdir -p "$work/$1"
 	cp -r Makefile Kbuild driver qemu-configs "$work/$1"
 }
 
-# The root's own modules stay as they are: what is installed is in WORK/installed.
+# The root's own modules do not change. What is installed is in WORK/installed.
 chroot_work() { # ROOT RELEASE WORK READ-ONLY SCRIPT
 	local root=$1 release=$2 work=$3 read_only=$4 dir build
 	build=$(readlink "$root/usr/lib/modules/$release/build")
@@ -38,9 +38,10 @@ chroot_work() { # ROOT RELEASE WORK READ-ONLY SCRIPT
 	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" bash -c "cd /mnt; release=$release; $5" 2>&1
 }
 
-# Sets what it printed, and its status
+# run SCRIPT: run SCRIPT in the root, and set out to its output, and status. WORK/READ_ONLY
+# cannot be written.
 read_only=''
-run() { # SCRIPT
+run() {
 	status=0
 	out=$(as_root chroot_work "$root" "$release" "$work" "$read_only" "$1") || status=$?
 }
@@ -50,8 +51,9 @@ works() { # NAME SCRIPT
 	is "$status" 0 "$1" "$out"
 }
 
-# What make itself says of a failure is no explanation.
-refuses() { # NAME WORDS SCRIPT
+# refuses NAME WORDS SCRIPT: SCRIPT fails, and prints one line, which has WORDS. Lines that make
+# itself prints about a failure do not count.
+refuses() {
 	local lines
 	run "$3"
 	lines=$(sed -E '/^make(\[[0-9]+\])?: /d' <<<"$out")
@@ -63,7 +65,7 @@ modules_in() { # DIRECTORY
 }
 
 both='nvme_cmb nvme_cmb_pmem'
-# not every root has the kernel's xz
+# The kernel's configuration may want xz, which not every root has.
 uncompressed='make install CONFIG_MODULE_COMPRESS_ALL= CONFIG_MODULE_COMPRESS_XZ='
 version=$(sed -n 's/^version := //p' Kbuild)
 sources user
@@ -82,7 +84,8 @@ is "$(modules_in "package/lib/modules/$release")" "$both" "nothing but the modul
 is "$(modules_in installed)" '' "nor anything elsewhere" "$out"
 
 read_only=user
-works "what is built is installed from where nobody may write" "cd user && $uncompressed KVER=\$release"
+works "modules are installed from a directory that cannot be written" \
+	"cd user && $uncompressed KVER=\$release"
 is "$(modules_in installed)" "$both" "and nothing but the modules" "$out"
 is "$(grep -c '/nvme_cmb\.ko[^ ]*:' "$work/installed/$release/modules.dep")" 1 "modprobe finds it" "$out"
 refuses "a module for another kernel is not installed" 'nothing is built for Linux' \
@@ -99,7 +102,8 @@ refuses "a word that is no topology, for the lab" "no topology 'Release'" "cd us
 
 sources package-source
 read_only=package-source
-refuses "sources that are not to be written" 'is not to be written' "cd package-source && make KVER=\$release"
+refuses "sources in a directory that cannot be written" \
+	'is not to be written' "cd package-source && make KVER=\$release"
 refuses "nothing to install" 'nothing is built for Linux' "cd package-source && make install KVER=\$release"
 if printf '%s\n' 6.13 "$release" | sort -VC; then
 	works "objects elsewhere" "cd package-source && make -j2 KVER=\$release MO=../objects"

@@ -1,15 +1,16 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A CMB that has lost what it held. A reset of a real controller's function, and a loss of
-# its power, clears CMBMSC; in QEMU nothing but a write does, so that the tests write it.
+# A reset that clears the CMB. The disk of the CMB is dead then, and a new one takes its place.
+# The disk of the PMR goes on. A real controller clears CMBMSC when it is reset or loses power. In
+# QEMU only a write clears it, so the tests write it before the reset.
 #
 # config: cmb-pmr
 # append: iomem=relaxed
 # qemu: -smp 1
 #
-# With one CPU, because QEMU 7.2 may crash where one CPU switches decoders while another
-# one accesses a device.
+# The guest has one CPU, because QEMU 7.2 may crash if one CPU switches memory decoding while
+# another one accesses a device.
 
 load lib.bash
 
@@ -17,8 +18,8 @@ setup_file() {
 	load_driver
 }
 
-# reset_clears: a reset of the function takes CMBMSC along. The disk of the CMB is dead, and
-# a new one in its place; that of the PMR has not noticed.
+# reset_clears: reset the function, with CMBMSC cleared. Check that the CMB has a new disk, that
+# the old one is dead, and that the PMR's disk still serves.
 reset_clears() {
 	local old
 	old=$(cat /sys/block/nvme_cmb0/dev)
@@ -38,11 +39,11 @@ reset_clears() {
 	ends_hold_data "$CMB"
 }
 
-@test "by a reset of the function" {
+@test "a reset clears the CMB: its disk is dead, and a new one is there" {
 	reset_clears
 }
 
-@test "by a reset while it is mounted, and again" {
+@test "the same while the disk is mounted, twice" {
 	local mnt=$BATS_TEST_TMPDIR/mnt
 	mkdir "$mnt"
 	mkfs.ext4 -q "$CMB"
@@ -56,7 +57,7 @@ reset_clears() {
 	umount "$mnt"
 }
 
-@test "under load: every request fails, and the PMR's do not" {
+@test "the same under load: requests to the CMB fail, and none to the PMR" {
 	local old
 	start_io nvme_cmb0
 	start_io nvme_pmr0
@@ -80,7 +81,7 @@ reset_clears() {
 	fio_verify "$CMB" 4k
 }
 
-@test "unbound at once after that, nothing is left" {
+@test "unbound at once after such a reset, the controller leaves no disk" {
 	clear_cmbmsc
 	reset_function
 	unbind "$(controller)"

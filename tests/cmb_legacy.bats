@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# legacy-cmb=on: CMBLOC and CMBSZ are there from the start, as before NVMe 1.4.
+# A CMB as before NVMe 1.4: CMBLOC and CMBSZ are valid from the start, without CMBMSC. QEMU has
+# this with legacy-cmb=on.
 #
 # config: cmb-legacy
 
@@ -12,12 +13,12 @@ load lib.bash
 	[ "$(blockdev --getsize64 /dev/nvme_cmb0)" -eq "$DISK_SIZE" ]
 }
 
-@test "it holds data" {
+@test "the disk holds data" {
 	ends_hold_data /dev/nvme_cmb0
 	fio_verify /dev/nvme_cmb0 4k 1m
 }
 
-@test "it does so again after a reload" {
+@test "the disk holds data after the module was reloaded" {
 	ends_hold_data /dev/nvme_cmb0
 	unload_driver
 	load_driver

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A controller with both memories: two disks that share a number and no byte.
+# A controller with both memories has two disks. They have the same number, and share no byte.
 #
 # config: cmb-pmr
 
@@ -28,7 +28,7 @@ disks() {
 	[ "$(cat /sys/block/nvme_pmr0/queue/write_cache)" = "write back" ]
 }
 
-@test "neither's data is in the other's place" {
+@test "each disk holds its own data" {
 	local disk
 	for disk in "$CMB" "$PMR"; do
 		pattern "all of $disk" "$DISK_SIZE" | dd of="$disk" bs=1M \
@@ -46,7 +46,7 @@ disks() {
 		--name=cmb --filename="$CMB" --name=pmr --filename="$PMR"
 }
 
-@test "their number is free when both are closed, and not before" {
+@test "their number is used again when both are closed, and not before" {
 	local disk
 	for disk in "$CMB" "$PMR"; do
 		exec 9<"$disk"
@@ -62,7 +62,7 @@ disks() {
 	done
 }
 
-@test "what was written outlives the module, in both" {
+@test "both hold what was written after the module was reloaded" {
 	local disk
 	for disk in "$CMB" "$PMR"; do
 		pattern "kept in $disk" "$MIB" | dd of="$disk" bs=64k oflag=direct \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Several controllers: a disk each, and none knows of the others.
+# Several controllers: each has a disk of its own, and none affects the others.
 #
 # config: cmb-three
 
@@ -32,7 +32,7 @@ each_disk_holds() {
 	ends_hold_data /dev/nvme_cmb2
 }
 
-@test "different data in each at once" {
+@test "different data written to all three at once" {
 	local disk
 	local -a writers
 	for disk in 0 1 2; do
@@ -53,7 +53,7 @@ each_disk_holds() {
 		--name=c --filename=/dev/nvme_cmb2
 }
 
-@test "a number that became free is used again" {
+@test "the number of a disk that was removed is used again" {
 	local -a functions
 	mapfile -t functions < <(controllers)
 	unbind "${functions[1]}"
@@ -64,7 +64,7 @@ each_disk_holds() {
 	[ "$(disk_of "${functions[1]}")" = nvme_cmb1 ]
 }
 
-@test "a number that an opener still holds is not" {
+@test "the number of a disk that is still open is not used again" {
 	local -a functions
 	mapfile -t functions < <(controllers)
 	exec 9</dev/nvme_cmb1
@@ -77,7 +77,7 @@ each_disk_holds() {
 	[ "$(disk_of "${functions[1]}")" = nvme_cmb1 ]
 }
 
-@test "taking one away leaves the others' data alone" {
+@test "unbinding one does not change the data of the others" {
 	local disk
 	local -a functions
 	mapfile -t functions < <(controllers)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The routines that copy: each moves the same bytes, and the cheapest is chosen.
+# The copy routines: each copies the right bytes, and the driver chooses the cheapest one.
 #
 # config: cmb pmr
 # guest: shared
@@ -29,7 +29,7 @@ width() { # ROUTINE
 	done
 }
 
-@test "each routine moves the bytes, and is what the parameter said" {
+@test "each routine copies the right bytes, and is the one of the parameter" {
 	local name
 	for name in $ROUTINES; do
 		load_driver copy="$name"
@@ -43,8 +43,8 @@ width() { # ROUTINE
 	done
 }
 
-# measured: the routines are such as a measurement would take. An access to a CMB
-# costs the same for four bytes as for eight; memory is not like that.
+# measured: the chosen routines are ones that a measurement can choose. An access to a CMB costs
+# the same for four bytes as for eight, so memcpy_io is never the cheapest there.
 measured() {
 	local name
 	for name in "$(cat "$COPY/copy_read")" "$(cat "$COPY/copy_write")"; do
@@ -53,7 +53,7 @@ measured() {
 	done
 }
 
-@test "memcpy is for memory, and a CMB takes what it measures" {
+@test "memcpy is for a PMR only: for a CMB the driver measures" {
 	load_driver copy=memcpy
 	[ "$(cat /sys/module/nvme_cmb/parameters/copy)" = memcpy ]
 	measured
@@ -61,13 +61,13 @@ measured() {
 	unload_driver
 }
 
-@test "left alone, it measures, and takes none of four bytes for a CMB" {
+@test "without the parameter the driver measures, and takes 8 bytes for a CMB" {
 	load_driver
 	[ "$(cat /sys/module/nvme_cmb/parameters/copy)" = auto ]
 	measured
 }
 
-@test "what an access costs is in sysfs, as in the log" {
+@test "the cost of an access in sysfs is the one in the log" {
 	local read_ps write_ps read write
 	read_ps=$(cat "$COPY/read_access_ps")
 	write_ps=$(cat "$COPY/write_access_ps")
@@ -81,7 +81,7 @@ measured() {
  $(((write_ps + 500) / 1000)) ns)"
 }
 
-@test "measuring leaves the bytes as they were" {
+@test "a measurement does not change the data" {
 	local size=65536
 	pattern measured "$size" | dd of="$DISK" bs=64k oflag=direct \
 		iflag=fullblock status=none

@@ -1,10 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A power cut at any moment: dm-log-writes records what ext4 has the disk do under
-# load. Each state that the disk was in when a flush ended is then put back on it,
-# and the kernel has to recover the file system there, find it clean, and find all
-# that was synced by then.
+# A power cut at any moment. dm-log-writes records all requests of ext4 under load. The tests
+# then restore each state that the disk was in after a flush. The kernel has to recover the file
+# system from it. The file system has to be clean, and to hold all that was synced by then.
 #
 # config: cmb pmr
 # guest: shared
@@ -13,30 +12,30 @@ load lib.bash
 
 TESTS=$BATS_TEST_DIRNAME
 
-# Of the disk, because all of them are put back on it for each flush
+# The part of the disk that is used. The tests write all of it again for each flush.
 readonly CRASH_MIB=8
-# of load, and meanwhile a file synced and marked in the log
+# Each round is some load, with a file that is synced and a mark in the log meanwhile.
 ROUNDS=4
-# of fs_load, in each round
-readonly THINGS=40
+# Operations of fs_load in each round
+readonly OPERATIONS=40
 readonly FILE_SIZE=20000 LOG_SIZE=300M
 [ -z "${FULL-}" ] || ROUNDS=12
 
 setup_file() {
 	modprobe -a dm-log-writes loop
 	load_driver
-	# udev looks at every state of a disk that nobody has locked
+	# udev reads a disk that was written to, unless it is locked.
 	exec 9<"$DISK"
 	flock 9
 }
 
-# What the tests leave to each other: the disk as it was at first, the log, and the
-# sums of all files that were synced before a mark.
+# Files that one test leaves for the next: the first state of the disk, the log, and the
+# checksums of all files that were synced before a mark.
 first() { echo "$BATS_FILE_TMPDIR/first"; }
 log() { echo "$BATS_FILE_TMPDIR/log"; }
 sums() { echo "$BATS_FILE_TMPDIR/sums.$1"; } # MARK
 
-# keep N DIRECTORY: a new file, synced, and a file replaced by a synced one.
+# keep N DIRECTORY: make a new file and sync it, and replace a file by a new one that is synced.
 keep() {
 	pattern "kept $1" $FILE_SIZE >"$2/kept.$1"
 	sync "$2/kept.$1" "$2"
@@ -59,7 +58,7 @@ keep() {
 	mount -o discard /dev/mapper/log "$mnt"
 	mkdir "$mnt/load" "$mnt/kept"
 	for ((round = 1; round <= ROUNDS; round++)); do
-		"$TESTS/fs_load" "$mnt/load" $round $THINGS 3>&- &
+		"$TESTS/fs_load" "$mnt/load" $round $OPERATIONS 3>&- &
 		keep $round "$mnt/kept"
 		dmsetup message log 0 mark $round
 		wait $!
@@ -71,9 +70,9 @@ keep() {
 	log_since_mark | fails grep -F "Ran out of space on the logdev"
 }
 
-# replay COMMAND...: the log from the first state of the disk, and COMMAND after each
-# flush, at each mark and at the end. It sees image, entries and marks, the number of
-# the latest; how often it was called for what is in stops.
+# replay COMMAND...: replay the log from the first state of the disk into the file $image. Call
+# COMMAND after each flush, at each mark and at the end. It finds the number of the latest entry
+# in $entries, and of the latest mark in $marks. $stops has the number of calls by their kind.
 replay() {
 	local kind='' mark replayer
 	image=$BATS_TEST_TMPDIR/image marks=0
@@ -98,8 +97,8 @@ replay() {
 	echo "# $entries entries replayed, $(stat -c %s "$image") bytes alike" >&3
 }
 
-# recovers DIRECTORY: the state, put on the disk and mounted there, which is when the
-# journal is recovered.
+# recovers DIRECTORY: write the state to the disk, and mount it at DIRECTORY. The mount recovers
+# the journal. Check the files, and then the file system.
 recovers() {
 	local mnt=$1
 	echo "after entry $entries, mark $marks"
@@ -109,7 +108,7 @@ recovers() {
 		(cd "$mnt/kept" && sha256sum --check --strict --quiet "$(sums "$marks")")
 		[ "$(<"$mnt/kept/last")" -ge "$marks" ]
 	fi
-	# which has not always been there
+	# A file of a later round would mean that this is not the state it should be.
 	[ ! -e "$mnt/kept/kept.$((marks + 2))" ]
 	umount "$mnt"
 	e2fsck -f -n "$DISK" >"$BATS_TEST_TMPDIR/out" 2>&1 ||

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Bytes go in and the same bytes come out, and no others.
+# The disk returns the bytes that were written, and no others, for all kinds of requests.
 #
 # config: cmb pmr
 # guest: shared
@@ -88,11 +88,11 @@ setup_file() {
 	fails dd if="$DISK" bs=100 count=1 iflag=direct
 }
 
-@test "blkdiscard leaves zeros, at every size, and its neighbours alone" {
+@test "blkdiscard zeroes exactly its range, at every size" {
 	zeroes_holes "$DISK" blkdiscard
 }
 
-@test "write-zeroes leaves zeros, at every size, and its neighbours alone" {
+@test "write-zeroes zeroes exactly its range, at every size" {
 	zeroes_holes "$DISK" blkdiscard --zeroout
 }
 
@@ -105,7 +105,7 @@ setup_file() {
 @test "a flush succeeds" {
 	local write_cache
 	write_cache=$(cat "$QUEUE/write_cache")
-	# Newer kernels let nobody pretend that there is a cache to flush.
+	# Newer kernels refuse this for a disk without a cache.
 	echo "write back" >"$QUEUE/write_cache" || true
 	dd if=/dev/zero of="$DISK" bs=4k count=1 conv=fsync status=none
 	fio --name=flush --filename="$DISK" --rw=write --bs=4k --size=64k \
@@ -113,8 +113,8 @@ setup_file() {
 	echo "$write_cache" >"$QUEUE/write_cache"
 }
 
-# udev reads a partition that was written to, and no table is read anew while one
-# is open. It holds a lock on the disk meanwhile, and leaves a locked disk alone.
+# reread_partitions: the kernel refuses this while a partition is open. udev opens a partition
+# that was written to. It locks the disk meanwhile, and does not open one that is locked.
 reread_partitions() {
 	flock "$DISK" blockdev --rereadpt "$DISK"
 	settle

@@ -1,15 +1,16 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A controller that does not answer for a while: its memory decoders are switched
-# off under load, and on again. Every request then is an error, and none is a lie.
+# A controller that does not answer for a while: its memory decoding is switched off under load,
+# and on again. Each request either returns the right data or fails.
 #
 # config: cmb-three pmr-two
 # append: preempt=full
 # qemu: -smp 1
 #
-# With one CPU, because QEMU 7.2 may crash where one CPU switches decoders while another
-# one accesses a device; and with a kernel that lets it be taken from the midst of a copy.
+# The guest has one CPU, because QEMU 7.2 may crash if one CPU switches memory decoding while
+# another one accesses a device. The kernel is fully preemptible, so that decoding can be
+# switched in the middle of a copy.
 
 load lib.bash
 
@@ -33,7 +34,7 @@ read_is_an_error() {
 	LC_ALL=C fails read_target | grep "Input/output error"
 }
 
-# decode_off_for MILLISECONDS: no answer for so long.
+# decode_off_for MILLISECONDS: requests fail while decoding is off, and succeed afterwards.
 decode_off_for() {
 	decode off "$(target)"
 	read_is_an_error
@@ -43,7 +44,7 @@ decode_off_for() {
 	read_target
 }
 
-@test "decode switched off under load: errors, and not one wrong byte" {
+@test "decoding switched off under load: errors, and no wrong byte" {
 	local i times min_ms=50 max_ms=500 seed=1
 	times=$(in_full 100 35)
 	RANDOM=$seed
@@ -60,17 +61,17 @@ decode_off_for() {
 	[ "$(log_since_mark | grep -c "answers again")" -eq "$times" ]
 }
 
-@test "decode switched off and on while a copy waits: not one wrong byte" {
-	# QEMU's timers wait for the lock that each access to a CMB takes
+@test "decoding switched off and on while a copy is preempted: no wrong byte" {
+	# QEMU's timers wait for the lock that each access to a CMB takes.
 	[ "$KIND" = pmr ] || skip "no timer interrupts a copy from a CMB in QEMU"
 	local times
 	times=$(in_full 400 100)
-	tests/toggle_decode "/dev/$TARGET" "$(target)" "$times" >"$BATS_TEST_TMPDIR/did"
-	note "$times times off for 6-30 ms: $(cat "$BATS_TEST_TMPDIR/did")"
-	fails grep -q "copies=0 " "$BATS_TEST_TMPDIR/did"
+	tests/toggle_decode "/dev/$TARGET" "$(target)" "$times" >"$BATS_TEST_TMPDIR/counts"
+	note "$times times off for 6-30 ms: $(cat "$BATS_TEST_TMPDIR/counts")"
+	fails grep -q "copies=0 " "$BATS_TEST_TMPDIR/counts"
 }
 
-@test "with one controller dead, another one's disk does not notice" {
+@test "while one controller does not answer, another one's disk is not affected" {
 	start_io "$OTHER"
 	start_io "$TARGET"
 	decode_off_for 500
@@ -86,7 +87,7 @@ decode_off_for() {
 	[ "$(io_count "$OTHER" failed_writes)" -eq 0 ]
 }
 
-@test "discard, zeroing and a file system's flush fail, too" {
+@test "discard, zeroing and a file system's flush fail while decoding is off" {
 	local mnt=$BATS_TEST_TMPDIR/mnt
 	mkdir "$mnt"
 	decode off "$(target)"

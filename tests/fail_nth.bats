@@ -1,11 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Each allocation that binding or unbinding makes fails once, alone: the first, the
-# second, and so on until none is left to fail.
+# Failed allocations: bind and unbind the controller while the first allocation fails, then the
+# second, and so on until all have failed once. Each time there is an error or a working disk,
+# and no splat and no leak.
 #
-# ACPI would evaluate its tables for the routing of an interrupt that nobody uses, and
-# it frees what it still uses when it fails to allocate: acpi=noirq.
+# acpi=noirq, because of a bug in ACPI: if an allocation fails while it evaluates its tables for
+# the routing of an interrupt, it frees memory that it still uses.
 #
 # With one CPU, because each bind enables a PMR, and each unbind disables it. QEMU 7.2 then
 # numbers the regions behind it anew, and an access of another CPU may go to the wrong one:
@@ -18,47 +19,47 @@
 
 load lib.bash
 
-# Traces of failures that were asked for: of vmalloc(), which no setting silences, and
-# of the driver's own faults, whose settings come with the disk.
+# Expected traces: of vmalloc(), which no setting switches off, and of the driver's own fault
+# attributes, whose settings are there only while the disk is.
 export NO_SPLAT='
 /: vmalloc error: size .* failed/,/Mem-Info:/d
 /FAULT_INJECTION: forcing a failure/,/<\/TASK>/d'
 
-# Binding and unbinding make more allocations than that.
+# Binding and unbinding each make more allocations than this.
 readonly MIN_ALLOCATIONS=10
 
 setup_file() {
 	local site
 	load_driver
-	# udev would read each disk that comes, which takes longer than all the rest
+	# udev would read each new disk, which takes longer than all the rest.
 	udevadm control --exit
 	unbind "$(controller)"
 	for site in failslab fail_page_alloc; do
-		# those that may wait for memory, too, as nearly all here may
+		# Let allocations fail that may wait for memory, too. Nearly all are such.
 		echo N >/sys/kernel/debug/$site/ignore-gfp-wait
-		# each would be told with a trace, as a splat is
+		# A trace for each failure would look like a splat.
 		echo 0 >/sys/kernel/debug/$site/verbose
 	done
 	echo N >/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem
 	echo 0 >/sys/kernel/debug/fail_page_alloc/min-order
 }
 
-# sweep ACTION: and say how it went.
+# sweep ACTION: run fail_nth for ACTION, and print its counts.
 sweep() {
 	local counts
 	counts=$(tests/fail_nth "$1" "$(controller)")
-	echo "# $1: allocations that failed, memories left out then, times it had no\
- node, times it was unbound: $counts" >&3
+	echo "# $1: allocations that failed, memories left out, disks without a node in\
+ /dev, times it was unbound: $counts" >&3
 	counts=${counts#failed=}
 	[ "${counts%% *}" -gt $MIN_ALLOCATIONS ]
 }
 
-@test "binding without one allocation gives an error or a disk, and no harm" {
+@test "binding while an allocation fails: an error or a disk, no splat, no leak" {
 	sweep bind
 	no_leak
 }
 
-@test "unbinding without one allocation takes the disk away, and no harm" {
+@test "unbinding while an allocation fails: the disk is removed, no splat, no leak" {
 	sweep unbind
 	no_leak
 }

@@ -2,11 +2,12 @@
 /*
  * usage: fail_nth bind|unbind FUNCTION
  *
- * Bind or unbind the controller while the first allocation in that fails; then the
- * second, and so on until there is none left to fail. After each it has to be found
- * as one expects, where each memory is a disk or has its line in the log; and where one
- * is missing all have to work when the controller is bound once more. One process does it
- * all, since the kernel counts the allocations of one process; what it found is in one line.
+ * Bind or unbind the controller while its first allocation fails, then while the second one
+ * fails, and so on until all have failed once. After each attempt the controller has to be
+ * unbound without a trace, or bound with a disk or a line in the log for each memory. If a
+ * memory has no disk, it has to have one when the controller is bound once more. One process
+ * does all of it, because the kernel counts the allocations of a process. The output is one
+ * line of NAME=NUMBER.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -28,8 +29,8 @@
 #define MEMORIES	2
 
 static const char * const memories[MEMORIES] = { "cmb", "pmr" };
-static bool is_left_out[MEMORIES];	/* says the log of the last action */
-static bool has_memory[MEMORIES];	/* the controller, and a disk of it */
+static bool is_left_out[MEMORIES];	/* the log of the last action says so */
+static bool has_memory[MEMORIES];	/* the controller has a disk of it */
 
 static const char *function;
 static bool is_bind;
@@ -44,7 +45,7 @@ static int open_or_die(const char *path, int flags)
 	return fd;
 }
 
-/* The text has to be taken. */
+/* Write TEXT to the file at PATH. */
 static void put(const char *path, const char *text)
 {
 	int fd = open_or_die(path, O_WRONLY);
@@ -72,7 +73,7 @@ static bool is_bound(void)
 	return !access(path, F_OK);
 }
 
-/* The log says which allocation is to fail. */
+/* Write to the kernel's log which allocation will fail. */
 static void mark_log(unsigned int n)
 {
 	char mark[64];
@@ -82,8 +83,8 @@ static void mark_log(unsigned int n)
 }
 
 /*
- * Read what the kernel has logged since LOG was opened: which memories are left out? Such a
- * line ends with the name of the error, or with its number if the kernel has no names.
+ * Read which memories are left out, from what the kernel has logged since LOG was opened. Such
+ * a line ends with the name of the error, or with its number if the kernel has no names.
  */
 static void read_log(int log)
 {
@@ -102,8 +103,8 @@ static void read_log(int log)
 }
 
 /*
- * Act while allocation N fails. Returns whether there was one to fail, and sets what came of
- * the action. Between the two writes there must be no other system call that allocates.
+ * Bind or unbind while allocation N fails, and set ERROR to the result. Return whether there
+ * were N allocations. There must be no other system call that allocates between the writes.
  */
 static bool act_without(unsigned int n, int *error)
 {
@@ -132,7 +133,7 @@ static bool act_without(unsigned int n, int *error)
 
 static void complain(const char *left)
 {
-	warnx("unbound, and yet there is %s", left);
+	warnx("left after an unbind: %s", left);
 }
 
 static bool is_in_iomem(void)
@@ -182,7 +183,7 @@ static off_t size_of(const char *name)
 	return 512 * atoll(size);
 }
 
-/* A block is written, and read when the page cache has gone with the last who had it open. */
+/* Write a block and read it. The last close() empties the page cache in between. */
 static void holds_block(const char *disk, off_t at)
 {
 	char written[BLOCK], got[BLOCK];
@@ -199,7 +200,7 @@ static void holds_block(const char *disk, off_t at)
 	close(fd);
 }
 
-/* Its first block and its last */
+/* Write and read the first block and the last. */
 static void holds_data(const char *name)
 {
 	char path[PATH_MAX];
@@ -218,7 +219,7 @@ static bool has_node(const char *name)
 	return !stat(path, &node) && S_ISBLK(node.st_mode);
 }
 
-/* The name of the disk that the controller has of that memory, if it has one */
+/* Set NAME to the name of the controller's disk of MEMORY. Return whether it has one. */
 static bool find_disk(const char *memory, char *name, size_t size)
 {
 	char pattern[PATH_MAX];
@@ -233,7 +234,7 @@ static bool find_disk(const char *memory, char *name, size_t size)
 	return true;
 }
 
-/* When an allocation failed, the kernel may have done without the node in /dev. */
+/* If an allocation failed, there may be no node in /dev. */
 static void disk_works(const char *name, bool one_failed)
 {
 	if (one_failed && !has_node(name))
@@ -242,7 +243,7 @@ static void disk_works(const char *name, bool one_failed)
 		holds_data(name);
 }
 
-/* Bound, with disks that work. When an allocation failed, a memory may be left out. */
+/* Check that all disks work. If an allocation failed, a memory may be left out. */
 static void works(bool one_failed)
 {
 	char name[NAME_MAX + 1];
@@ -266,7 +267,7 @@ static void works(bool one_failed)
 		errx(255, "there is no disk");
 }
 
-/* It is as the action without allocation N has left it: without a trace, or with a disk. */
+/* Check the state after the action: no trace if it is unbound, or else disks that work. */
 static void check(unsigned int n, bool one_failed, int error)
 {
 	bool bound = is_bound();
@@ -281,8 +282,8 @@ static void check(unsigned int n, bool one_failed, int error)
 	if (one_failed)
 		unbound++;
 	/*
-	 * Why it is not bound, the error says as Linux puts it: without memory a region cannot
-	 * be claimed (EBUSY), and a disk is added without a name (EINVAL).
+	 * Linux does not report all of these failures as ENOMEM. If it cannot allocate a region,
+	 * claiming it fails with EBUSY. Adding a disk without a name fails with EINVAL.
 	 */
 	if (is_bind && error != ENOMEM && error != EBUSY && error != EINVAL) {
 		errno = error;
@@ -300,7 +301,7 @@ static void find_memories(void)
 	unbind_it();
 }
 
-/* Returns false when all of the action's allocations have had their turn. */
+/* Return false if the action makes fewer than N allocations. */
 static bool try(unsigned int n)
 {
 	unsigned int missing = left_out + nodeless;

@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The guest's part of flushes.t: requests that are to persist, and some that are not,
-# while QEMU traces what is read of the controller's registers.
+# The guest's part of flushes.t: make requests with and without flushes while QEMU traces the
+# reads of the controller's registers.
 set -euo pipefail
 
 # shellcheck source=tests/lib.bash
 . tests/lib.bash
 
-# QEMU traces that, too, and nothing depends on it: what follows is a request of KIND.
-mark() { # KIND
+# mark KIND: mark the next request in QEMU's trace. Nothing else uses this register.
+mark() {
 	setpci -s "$function" INTERRUPT_LINE="$1"
 }
 
@@ -31,7 +31,7 @@ echo "# nvme at $(bar 0 "$function")"
 
 trace true
 for _ in {1..5}; do
-	# udev would read what was written to, but for the lock
+	# udev reads a disk that was written to, unless it is locked.
 	exec 9<"$DISK"
 	flock 9
 	mark a0
@@ -40,7 +40,7 @@ for _ in {1..5}; do
 	write oflag=direct
 	mark a2
 	sync "$DISK"
-	# a flush after a reset is one, too
+	# The driver flushes before a reset. The flush after it has to be one read, too.
 	mark a3
 	echo 1 >"$SYS_PCI/devices/$function/reset"
 	mark a4

@@ -1,14 +1,15 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Devices that are not NVMe, and controllers that lie: an ivshmem BAR laid over
-# BAR 0 lets a test write the registers that the driver is to read.
+# Devices that are not NVMe, and controllers whose registers hold nonsense. The driver declines
+# them, and fails requests if the registers change later. To fake registers, a test moves the BAR
+# of an ivshmem device over BAR 0, and writes to its memory what the driver is to read.
 #
 # config: foreign
 # qemu: -smp 1
 #
-# With one CPU, because QEMU 7.2 may crash where one CPU moves a BAR while another
-# one accesses a device.
+# The guest has one CPU, because QEMU 7.2 may crash if one CPU moves a BAR while another one
+# accesses a device.
 
 load lib.bash
 
@@ -16,12 +17,12 @@ load lib.bash
 readonly IVSHMEM=1af4:1110 EDU=1234:11e8 E1000E=8086:10d3 PCI_TESTDEV=1b36:0005
 readonly NVME_INTEL=8086:5845
 
-# Values of registers. CAP is QEMU's; CAP.CMBS and CAP.PMRS are bits of its upper half.
+# Values of registers: the lower half of QEMU's CAP, and CAP.CMBS and CAP.PMRS in its upper half
 readonly ALL_ONES=0xffffffff
 readonly QEMU_CAP=0x0f0107ff CAP_CMBS=0x02000000 CAP_PMRS=0x01000000
 readonly CAP_CMBS_PMRS=0x03000000
 readonly VS_1_3=0x00010300 VS_1_4=0x00010400
-# CMBLOC: the CMB begins with BAR 2, or with BAR 4. CMBSZ: 1 MiB
+# CMBLOC: the CMB is at the beginning of BAR 2, or of BAR 4. CMBSZ: its size is 1 MiB.
 readonly CMBLOC_BAR2=2 CMBLOC_BAR4=4 CMBSZ_1M=0x0000121d
 # PMRCAP: QEMU's, whose PMR is flushed by a read of PMRSTS; one that is flushed by a read of
 # the PMR; one without a way to flush
@@ -31,7 +32,8 @@ readonly PMRSTS_ERR=0x001 PMRSTS_NRDY=0x100
 readonly PMRSTS_NOT_RESTORED=0x200 PMRSTS_READ_ONLY=0x400
 readonly PMRSTS_UNRELIABLE=0x600 PMRSTS_RESERVED=0x800
 
-# Where the registers are, where ivshmem is, and its memory when it hides nothing
+# BAR0 is the address of the registers. HOME_ADDRESS is that of the memory of ivshmem while it
+# hides nothing.
 setup_file() {
 	modprobe nvme_cmb
 	unbind "$(controller)"
@@ -43,14 +45,14 @@ setup_file() {
 	export BAR0 IVSHMEM_FUNCTION HOME_ADDRESS
 }
 
-# ivshmem_at ADDRESS: move its memory there. The newest mapping wins.
+# ivshmem_at ADDRESS: move the memory of ivshmem to ADDRESS. It hides what else is mapped there.
 ivshmem_at() {
 	setpci -s "$IVSHMEM_FUNCTION" COMMAND=0 \
 		BASE_ADDRESS_2="$(printf %x $(($1 & 0xffffffff)))" \
 		BASE_ADDRESS_3="$(printf %x $(($1 >> 32)))" COMMAND=2
 }
 
-# fake NAME=VALUE...: registers that read so, and all others 0, over BAR 0.
+# fake OFFSET=VALUE...: fake registers with these values. All others read as 0.
 fake() {
 	local offset register
 	ivshmem_at "$HOME_ADDRESS"
@@ -76,12 +78,12 @@ try_bind() {
 	bound nvme_cmb "$function"
 }
 
-# fake_cmb NAME=VALUE...: a 1.4 controller with a CMB, but for these registers.
+# fake_cmb OFFSET=VALUE...: fake an NVMe 1.4 controller with a CMB. OFFSETs replace its values.
 fake_cmb() {
 	fake "$REG_CAP=$QEMU_CAP" "$REG_CAP_HIGH=$CAP_CMBS" "$REG_VS=$VS_1_4" "$@"
 }
 
-# declines TEXT NAME=VALUE...: likewise.
+# declines TEXT OFFSET=VALUE...: the driver declines the controller of fake_cmb, and logs TEXT.
 declines() {
 	local text=$1
 	shift
@@ -91,14 +93,15 @@ declines() {
 	logged "$text"
 }
 
-# fake_pmr NAME=VALUE...: a 1.4 controller with a PMR like QEMU's and no CMB, but for
-# these registers.
+# fake_pmr OFFSET=VALUE...: fake an NVMe 1.4 controller with a PMR like QEMU's and no CMB.
+# OFFSETs replace its values.
 fake_pmr() {
 	fake "$REG_CAP=$QEMU_CAP" "$REG_CAP_HIGH=$CAP_PMRS" "$REG_VS=$VS_1_4" \
 		"$REG_PMRCAP=$QEMU_PMRCAP" "$@"
 }
 
-# declines_pmr TEXT NAME=VALUE...: likewise, and leaves it disabled.
+# declines_pmr TEXT OFFSET=VALUE...: the driver declines the PMR of fake_pmr, logs TEXT, and
+# leaves the PMR disabled.
 declines_pmr() {
 	fake_pmr "${@:2}"
 	fails try_bind
@@ -122,7 +125,7 @@ declines_pmr() {
 	done
 }
 
-@test "a controller of another id is left alone until new_id names it" {
+@test "a controller with another id is not bound until new_id has it" {
 	local function
 	function=$(function_of $NVME_INTEL)
 	unbind "$function"
@@ -150,12 +153,12 @@ declines_pmr() {
 }
 
 @test "a controller that cannot be disabled is declined" {
-	# CAP.TO is 0: half a second.
+	# CAP.TO is 0, which the driver takes for half a second.
 	declines "not disabled after 500 ms: CSTS 0x00000001" \
 		"$REG_CAP=0x000107ff" "$REG_CSTS=1"
 }
 
-@test "a CMB whose registers make no sense is declined, and which is said" {
+@test "a CMB with invalid registers is declined, and the log says which" {
 	declines "CMBSZ.SZ is 0" "$REG_CMBLOC=$CMBLOC_BAR2" "$REG_CMBSZ=0x0000021d"
 	declines "CMBSZ.SZU is reserved" "$REG_CMBLOC=$CMBLOC_BAR2" "$REG_CMBSZ=0x0000171d"
 	declines "CMBLOC.BIR is reserved (CMBLOC 0x00000001," \
@@ -170,7 +173,7 @@ declines_pmr() {
 }
 
 @test "a CMB before NVMe 1.4 has no CMBMSC, and needs none" {
-	# CAP.CMBS is 0, and the CMB begins at 12 KiB: no multiple of 2 MiB.
+	# CAP.CMBS is 0. The CMB begins at 12 KiB, which is no multiple of 2 MiB.
 	fake "$REG_CAP=$QEMU_CAP" "$REG_VS=$VS_1_3" "$REG_CMBLOC=0x3002" "$REG_CMBSZ=0x0080001d"
 	try_bind
 	[ "$(blockdev --getsize64 /dev/nvme_cmb0)" -eq $((8 * MIB)) ]
@@ -212,7 +215,7 @@ declines_pmr() {
 	unbind "$(controller)"
 }
 
-@test "registers that read all-ones or zero under load: errors, and not one wrong byte" {
+@test "registers that read all-ones or zero under load: errors, and no wrong byte" {
 	local dead i times
 	times=$(in_full 10 3)
 	try_bind
@@ -235,7 +238,7 @@ declines_pmr() {
 	unbind "$(controller)"
 }
 
-@test "a controller that is another one since anybody looked gives errors, not data" {
+@test "a controller whose registers changed since the last check: errors, not data" {
 	local other times=0
 	fake_cmb "$REG_CMBLOC=$CMBLOC_BAR2" "$REG_CMBSZ=$CMBSZ_1M"
 	try_bind
@@ -254,7 +257,7 @@ declines_pmr() {
 	unfake
 }
 
-@test "a PMR whose registers make no sense is declined, and which is said" {
+@test "a PMR with invalid registers is declined, and the log says which" {
 	declines_pmr "PMRCAP.BIR is reserved (PMRCAP 0x01000818," "$REG_PMRCAP=0x01000818"
 	declines_pmr "PMRCAP.BIR is reserved (PMRCAP 0x010008d8," "$REG_PMRCAP=0x010008d8"
 	declines_pmr "BIR names no memory BAR" "$REG_PMRCAP=0x010008b8"
@@ -268,8 +271,8 @@ declines_pmr() {
 	declines_pmr "PMRSTS.HSTS is reserved" "$REG_PMRSTS=$PMRSTS_RESERVED"
 }
 
-# The PMR itself is enabled in the registers that the faked ones hide.
-@test "a PMR that is read-only, or not all there, makes a read-only disk" {
+# The PMR is enabled in QEMU's registers, which the fake ones hide.
+@test "a PMR that is read-only, or not fully restored, makes a read-only disk" {
 	local pmrsts
 	register "$REG_PMRCTL" 32 "$ENABLED"
 	fake_pmr
@@ -286,7 +289,7 @@ declines_pmr() {
 		[ "$(cat /sys/block/nvme_pmr0/pmr/write_access_ps)" -eq 0 ]
 		logged ", read-only"
 		fails logged "written by"
-		# it has nothing to flush
+		# A read-only disk has no writes to flush.
 		[ "$(cat /sys/block/nvme_pmr0/queue/write_cache)" = "write through" ]
 		sync /dev/nvme_pmr0
 		cmp -n 4096 <(pattern "first of /dev/nvme_pmr0" 4096) \
@@ -303,7 +306,7 @@ declines_pmr() {
 	unfake
 }
 
-@test "a PMR that promises nothing about writes is no write cache" {
+@test "a PMR without a way to flush is no write cache" {
 	fake_pmr "$REG_PMRCAP=$PMRCAP_NO_FLUSH"
 	try_bind
 	logged "PMRCAP.PMRWBM promises nothing"
@@ -313,7 +316,7 @@ declines_pmr() {
 	unfake
 }
 
-@test "a PMR that is flushed by a read from it is one" {
+@test "a PMR that is flushed by a read from it is a write cache" {
 	fake_pmr "$REG_PMRCAP=$PMRCAP_READ"
 	try_bind
 	[ "$(cat /sys/block/nvme_pmr0/queue/write_cache)" = "write back" ]
@@ -324,7 +327,7 @@ declines_pmr() {
 	unfake
 }
 
-@test "a PMR that libnvdimm could not flush, or write to, stays a disk" {
+@test "with pmem=1, a PMR that libnvdimm cannot flush or write to is a disk" {
 	local value times=0
 	rmmod nvme_cmb
 	modprobe nvme_cmb pmem=1
@@ -343,7 +346,7 @@ declines_pmr() {
 	unbind "$(controller)"
 }
 
-@test "a flush that PMRSTS calls failed is an error" {
+@test "a flush fails if PMRSTS says so" {
 	fake_pmr
 	try_bind
 	settle
@@ -358,7 +361,7 @@ declines_pmr() {
 	unfake
 }
 
-@test "a PMR that was reset since anybody looked gives errors, not data" {
+@test "a PMR that was reset since the last check: errors, not data" {
 	fake_pmr
 	try_bind
 	settle
@@ -366,7 +369,7 @@ declines_pmr() {
 	fake_pmr "$REG_PMRCTL=0"
 	fails dd if=/dev/nvme_pmr0 of=/dev/null bs=4k count=1 iflag=direct
 	fails dd if=/dev/zero of=/dev/nvme_pmr0 bs=4k count=1 oflag=direct
-	# it could not restore what was in it
+	# The PMR could not be restored in full.
 	fake_pmr "$REG_PMRCTL=$ENABLED" "$REG_PMRSTS=$PMRSTS_NOT_RESTORED"
 	fails dd if=/dev/nvme_pmr0 of=/dev/null bs=4k count=1 iflag=direct
 	fake_pmr "$REG_PMRCTL=$ENABLED"
@@ -375,7 +378,7 @@ declines_pmr() {
 	unfake
 }
 
-# one_disk DISK LOGGED: it is the only one, and the log says so of the other memory.
+# one_disk DISK TEXT: DISK is the only disk, and the log has TEXT about the other memory.
 one_disk() {
 	try_bind
 	logged "$2"
@@ -384,7 +387,7 @@ one_disk() {
 	unbind "$(controller)"
 }
 
-@test "of two memories, the one that makes sense is a disk" {
+@test "of two memories, the one with valid registers is a disk" {
 	fake_pmr "$REG_CAP_HIGH=$CAP_CMBS_PMRS" "$REG_CMBLOC=$CMBLOC_BAR2" "$REG_CMBSZ=0x0000021d"
 	one_disk nvme_pmr0 "CMB declined: CMBSZ.SZ is 0"
 	fake_pmr "$REG_CAP_HIGH=$CAP_CMBS_PMRS" "$REG_CMBLOC=$CMBLOC_BAR2" "$REG_CMBSZ=$CMBSZ_1M" \
@@ -393,12 +396,13 @@ one_disk() {
 	unfake
 }
 
-# A CMB in the PMR's BAR has that first, and then the PMR's is claimed in vain.
+# The CMB is in the BAR of the PMR here. The driver claims the BAR for the CMB first, and then
+# cannot claim it for the PMR.
 @test "of two memories, the one that can be used is a disk" {
 	local busy=-EBUSY
 	register "$REG_PMRCTL" 32 "$ENABLED"
 	fake_pmr "$REG_CAP_HIGH=$CAP_CMBS_PMRS" "$REG_CMBLOC=$CMBLOC_BAR4" "$REG_CMBSZ=$CMBSZ_1M"
-	# the debug kernel has no CONFIG_SYMBOLIC_ERRNAME, and so the error's number
+	# The debug kernel has no CONFIG_SYMBOLIC_ERRNAME, and so prints the error's number.
 	[[ $KERNEL != *-debug ]] || busy=-16
 	one_disk nvme_cmb0 "pmr left out: $busy"
 	unfake

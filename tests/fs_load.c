@@ -2,9 +2,10 @@
 /*
  * usage: fs_load DIRECTORY SEED COUNT
  *
- * Do COUNT random things to a few files in DIRECTORY, the same for the same SEED: write,
- * append, truncate, rename, link, unlink, make and remove directories, and sync now and then.
- * What cannot be done (a name is missing, or taken; no space) is left; an I/O error is not.
+ * Do COUNT random operations on a few files in DIRECTORY: write, append, truncate, rename,
+ * link, unlink, make and remove directories, and fsync() sometimes. SEED determines them all.
+ * An operation may fail, because a name does not exist or exists already, or because there is
+ * no space. An I/O error ends the program.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -22,14 +23,14 @@
 #define DIRECTORIES	4
 #define FILES		8	/* in each of them */
 
-/* Most bytes in a write, the last place where one begins, and the longest truncated file */
+/* The most bytes in a write, and the limits of the offset of a write and of a truncated file */
 #define LONGEST		32768
 #define LAST_PLACE	98304
 #define LONGEST_CUT	65536
 
 static const char *top;
 
-/* At random, one of the numbers from 0 on that are less than LIMIT */
+/* Return a random number from 0 to LIMIT - 1. */
 static unsigned int below(unsigned int limit)
 {
 	return limit * drand48();
@@ -47,7 +48,7 @@ static void name_file(char *path)
 	snprintf(path, PATH_MAX, "%s/d%u/f%u", top, directory, below(FILES));
 }
 
-/* At any place of a file of up to 128 KiB, or at its end. What fails is known by errno. */
+/* Write at a random offset, or append. The caller checks errno. */
 static void fill(int whence, bool sync)
 {
 	char path[PATH_MAX], data[LONGEST];
@@ -84,7 +85,7 @@ static void unlink_one(void)
 	unlink(path);
 }
 
-/* For rename(), link() and symlink() */
+/* Call rename(), link() or symlink(). */
 static void with_two_files(int (*function)(const char *from, const char *to))
 {
 	char from[PATH_MAX], to[PATH_MAX];

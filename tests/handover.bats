@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# One controller, two drivers in turn: each finds it as if it were alone.
+# The stock driver and nvme_cmb have the controller in turn. Each of them finds it in a state that
+# works, and the other's data is unchanged.
 #
 # config: cmb pmr
 
@@ -31,7 +32,7 @@ namespace_holds() {
 		iflag=fullblock status=none
 }
 
-@test "loading the module takes nothing from it" {
+@test "loading the module does not take the controller from it" {
 	bound nvme "$(controller)"
 	[ ! -e "$DISK" ]
 	namespace_holds
@@ -64,7 +65,7 @@ namespace_holds() {
 
 @test "a controller that was left enabled is disabled first" {
 	unbind "$(controller)"
-	# CC.EN stays 0 here, since nothing set up queues: set it as firmware does.
+	# CC.EN is 0 here, because no driver has set up queues. Set it as firmware does.
 	register "$REG_AQA" 32 $AQA_OF_FIRMWARE
 	register "$REG_ASQ" 64 0x1000
 	register "$REG_ACQ" 64 0x2000
@@ -78,10 +79,10 @@ namespace_holds() {
 	[ $(($(register "$REG_CSTS") & ENABLED)) -eq 0 ]
 }
 
-@test "a stale CMBMSC is cleared, and none is left behind" {
+@test "a stale CMBMSC is replaced, and CMBMSC is clear after an unbind" {
 	[ "$KIND" = cmb ] || skip "a controller without a CMB has none"
 	unbind "$(controller)"
-	# CBA of another age, over memory that is not the controller's.
+	# CMBMSC has an address that is not the controller's.
 	register $((REG_CMBMSC + 4)) 32 0
 	register "$REG_CMBMSC" 32 $STALE_CMBMSC
 	[ $(($(register "$REG_CMBMSC"))) -eq $((STALE_CMBMSC)) ]

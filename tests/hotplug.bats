@@ -1,14 +1,15 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Unplugged and plugged in again, in use, by ACPI hot-plug.
+# ACPI hot-plug: the controller is unplugged and plugged in again while the disk is in use.
+# Requests fail then, no data is wrong, and openers and mounts can be closed.
 #
 # config: cmb-root-port pmr-root-port
 # append: initcall_blacklist=nvme_init
 # qemu: -smp 1
 #
-# Without the stock driver, which is asked first when a controller comes; and with one
-# CPU, because QEMU 7.2 may crash where one CPU switches decoders while another one
+# The stock driver is not there, because Linux would try it first for a new controller. The guest
+# has one CPU, because QEMU 7.2 may crash if one CPU switches memory decoding while another one
 # accesses a device.
 
 load lib.bash
@@ -22,13 +23,13 @@ plug_and_check() {
 	check_replugged
 }
 
-@test "unplugged under load: errors, and not one wrong byte" {
+@test "unplugged under load: errors, and no wrong byte" {
 	cycle_under_load "$(in_full 40 17)" unplug plug_and_check
 }
 
-# That its data is right is for the test above to say: fio verifies what it has not
-# read, too, where a disk without size ends sooner than it thought.
-@test "unplugged under each of fio's engines: it ends with errors" {
+# fio does not verify here. If a disk loses its size, fio would also verify blocks that it could
+# not read. The test above verifies data.
+@test "unplugged under each of fio's engines: fio ends with errors" {
 	local i times engine begin slowest=0 engines=(psync libaio io_uring)
 	times=$(in_full 10 6)
 	for ((i = 0; i < times; i++)); do
@@ -51,7 +52,8 @@ mapped() { # FILE
 	grep -qs "$1" /proc/[0-9]*/maps
 }
 
-# outlived TYPE: a file system with an open file and a mapped one outlives its disk.
+# outlived TYPE: unplug the disk under a file system with an open file and a mapped one. All
+# accesses to the disk fail, and the file system can be unmounted.
 outlived() {
 	local mnt=$BATS_TEST_TMPDIR/mnt begin
 	mkdir -p "$mnt"
@@ -73,7 +75,7 @@ outlived() {
 	fails dd if=/dev/zero bs=4k count=1 conv=fsync,notrunc status=none >&9
 	fails dd if="$mnt/file" of=/dev/null bs=64k iflag=direct
 	exec 9>&-
-	# what is in the page cache can be mapped as before, or has given it a SIGBUS
+	# Pages in the page cache are still mapped. For others fio may have got a SIGBUS.
 	kill $! || true
 	wait $! || true
 	umount "$mnt"
@@ -82,15 +84,15 @@ outlived() {
 	ends_hold_data "$DISK"
 }
 
-@test "a mounted ext4 outlives its disk, and is unmounted" {
+@test "a mounted ext4 can be unmounted after its disk was unplugged" {
 	outlived ext4
 }
 
-@test "a mounted xfs outlives its disk, and is unmounted" {
+@test "a mounted xfs can be unmounted after its disk was unplugged" {
 	outlived xfs
 }
 
-@test "an opener outlives the disk, and finds it empty" {
+@test "an opener of a disk that was unplugged reads no bytes" {
 	exec 9<>"$DISK"
 	unplug
 	head -c 1 <&9 >"$BATS_TEST_TMPDIR/read"

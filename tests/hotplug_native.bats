@@ -1,19 +1,19 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What takes a port that does hot-plug itself (pciehp): a cut of its slot's power, and the
-# recovery from a fatal error.
+# Tests that need native PCIe hot-plug (pciehp): power cuts of the slot, surprise removal, and
+# recovery from fatal errors.
 #
 # config: cmb-root-port pmr-root-port
 # append: initcall_blacklist=nvme_init iomem=relaxed
 # qemu: -smp 1 -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off
 #
-# One CPU, and no stock driver: see hotplug.bats.
+# For the reasons for one CPU and no stock driver see hotplug.bats.
 
 load lib.bash
 
-# The PCI core takes three of its locks in two orders: pciehp, that of the slot's reset before
-# that of rescans, and AER's recovery the other way round. lockdep says so once (6.12).
+# An expected splat of lockdep (6.12). The PCI core takes its locks in different orders: pciehp
+# takes the slot's reset_lock before pci_rescan_remove_lock, and AER's recovery does the opposite.
 export NO_SPLAT='
 /WARNING: possible circular locking/{
 	:report
@@ -37,8 +37,8 @@ setup_file() {
 	load_driver
 }
 
-# power off|on: of the slot, by Power Controller Control in Slot Control. The power
-# indicator stays on: with both off QEMU takes the device away for good.
+# power off|on: switch the power of the slot, by Power Controller Control in Slot Control. The
+# power indicator stays on. If both are off, QEMU deletes the device.
 power() {
 	case $1 in
 	off)	setpci -s "$(function_of $ROOT_PORT)" $SLOT_CONTROL=$POWER_OFF:$POWER_OFF ;;
@@ -46,23 +46,24 @@ power() {
 	esac
 }
 
-# pull_out: have QEMU do that, and the power on again before pciehp looks, to which the card
-# is missing then from a slot that is on.
+# pull_out: surprise removal. QEMU deletes the device when power and indicator go off. The power
+# is on again before pciehp notices, so that pciehp finds a slot with power and without a card.
 pull_out() {
 	chrt --fifo 99 setpci -s "$(function_of $ROOT_PORT)" \
 		$SLOT_CONTROL=$INDICATOR_AND_POWER_OFF:$INDICATOR_AND_POWER_OFF \
 		$SLOT_CONTROL=$INDICATOR_ON:$INDICATOR_AND_POWER_OFF
 }
 
-# slot_is_off: with its power indicator, which is the last that pciehp switches off, a second
-# after the power. QEMU takes away then what was plugged in before.
+# slot_is_off: pciehp has switched off the slot: first the power, and a second later the power
+# indicator. QEMU deletes a device that is plugged in before that.
 slot_is_off() {
 	local control
 	control=0x$(setpci -s "$(function_of $ROOT_PORT)" $SLOT_CONTROL)
 	(((control & 0x$INDICATOR_AND_POWER_OFF) == 0x$INDICATOR_AND_POWER_OFF))
 }
 
-# cut_power: until requests have found that out, as often as cuts says.
+# cut_power: switch the power off, and wait until a request has failed. The variable cuts counts
+# the calls.
 cut_power() {
 	power off
 	wait_for "requests to fail" logged_times $((++cuts)) "stopped answering"
@@ -81,7 +82,7 @@ restore_power() {
 	start_io "$DISK_NAME"
 	for ((i = 1; i <= times; i++)); do
 		wait_for_io "$DISK_NAME"
-		# after which Linux 6.1 forgets that it has the device's state
+		# Linux 6.1 has no saved state of the device after this.
 		reset_function
 		inject DLP
 		wait_for "recovery $i" logged_times "$i" "device recovery successful"
@@ -93,8 +94,8 @@ restore_power() {
 	[ "$(io_count "$DISK_NAME" unread)" -eq 0 ]
 }
 
-@test "a fatal error whose recovery clears the CMB: it has a new disk" {
-	[ "$KIND" = cmb ] || skip "a PMR is enabled again"
+@test "a fatal error whose recovery clears the CMB: the CMB has a new disk" {
+	[ "$KIND" = cmb ] || skip "the driver enables a PMR again"
 	local old
 	old=$(cat "/sys/block/$DISK_NAME/dev")
 	exec 9<>"$DISK"
@@ -109,9 +110,9 @@ restore_power() {
 	ends_hold_data "$DISK"
 }
 
-# Requests see the silence before Linux hears of any error: only a fatal one on the port,
-# later, has it reset and set up what is behind that.
-@test "power cut and recovered from under load: errors, and then the same disk serves" {
+# Requests fail before Linux knows of an error. A fatal error of the port, injected later, makes
+# it reset and restore the device.
+@test "power cut and recovery under load: errors, and then the same disk works" {
 	local i times cuts=0
 	times=$(in_full 10 3)
 	start_io "$DISK_NAME"
@@ -160,7 +161,7 @@ restore_power() {
 	pull_out
 	wait_for "the controller to go" no_controller
 	stop_io "$DISK_NAME"
-	note "gone, and looked through, after $((SECONDS - begin)) s"
+	note "removed, and all of it read, after $((SECONDS - begin)) s"
 	[ "$(io_count "$DISK_NAME" unread)" -eq "$DISK_BLOCKS" ]
 	[ ! -e "$DISK" ]
 	wait_for "the slot to be off" slot_is_off

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Faults that the driver injects into itself: what they do to a request, and what
-# they must not do to the data.
+# The driver's fault attributes in debugfs. A fault fails, delays or requeues a request as
+# configured, and never changes other data.
 #
 # config: cmb pmr
 # kernels: 6.12-debug
@@ -12,21 +12,21 @@ load lib.bash
 
 FAULTS=/sys/kernel/debug/nvme_cmb/$DISK_NAME
 
-# What the blocks hold before a fault, and what is written meanwhile
+# The content of the blocks before a fault, and the content that is written under faults
 readonly OLD_BYTE=17 NEW_BYTE=34
-# How often a fault is to happen, and to how many requests in a hundred
+# The number of times a fault happens, and its probability in percent
 readonly FEW=7 MANY=200 MANY_PERCENT=10
-# More than any test uses up
+# More times than any test uses up
 readonly UNLIMITED=1000000
 
 setup_file() {
 	load_driver
-	# a fault is for a test's requests: udev leaves alone what is locked
+	# Only the tests make requests: udev does not open a disk that is locked.
 	exec 9<"$DISK"
 	flock 9
 }
 
-# arm FAULT TIMES PROBABILITY: and no other fault.
+# arm FAULT TIMES PROBABILITY: enable FAULT, and disable the others.
 arm() {
 	local fault
 	for fault in "$FAULTS"/{fail,delay,requeue}; do
@@ -38,19 +38,19 @@ arm() {
 	echo "$3" >"$FAULTS/$1/probability"
 }
 
-# happened FAULT TIMES: how many of TIMES are used up.
+# happened FAULT TIMES: print how many of TIMES are used up.
 happened() {
 	echo $(($2 - $(<"$FAULTS/$1/times")))
 }
 
-# fill BYTE: the disk, with it.
+# fill BYTE: fill the disk with BYTE.
 fill() {
 	tr '\0' "\\$(printf %o "$1")" </dev/zero |
 		dd of="$DISK" bs=1M count=$((DISK_SIZE / MIB)) iflag=fullblock oflag=direct \
 			status=none
 }
 
-# blocks_of BYTE: how many blocks hold it and nothing else.
+# blocks_of BYTE: print how many blocks hold BYTE and nothing else.
 blocks_of() {
 	dd if="$DISK" bs=1M iflag=direct status=none | perl -e '
 		$wanted = chr(shift) x 4096;
@@ -58,8 +58,8 @@ blocks_of() {
 		print $n + 0' "$1"
 }
 
-# errors RW [OPTION...]: fio goes over the whole disk, block by block, four at a
-# time; how many failed. All did with EIO, or there is no number.
+# errors RW [OPTION...]: let fio access each block of the disk, with four jobs. Print how many
+# requests failed, or nothing if one failed with another error than EIO.
 errors() {
 	local out=$BATS_TEST_TMPDIR/out.json
 	fio --name=errors --filename="$DISK" --allow_file_create=0 --rw="$1" --bs=4k \
@@ -83,7 +83,7 @@ errors() {
 	[ "$(blocks_of $OLD_BYTE)" -eq "$DISK_BLOCKS" ]
 }
 
-@test "a write that fails leaves what was there" {
+@test "a write that fails does not change the data" {
 	local i
 	fill $OLD_BYTE
 	arm fail $FEW 100
@@ -96,25 +96,25 @@ errors() {
 	[ "$(blocks_of $OLD_BYTE)" -eq $((DISK_BLOCKS - 1)) ]
 }
 
-@test "so do a discard and a write of zeros" {
+@test "a discard or a write of zeros that fails does not change the data" {
 	fill $OLD_BYTE
 	arm fail 2 100
-	# without --force it would read first, and that would fail
+	# Without --force blkdiscard would read first, and the read would fail.
 	fails blkdiscard --force --length 65536 "$DISK"
 	fails blkdiscard --force --zeroout --length 65536 "$DISK"
 	[ "$(happened fail 2)" -eq 2 ]
 	[ "$(blocks_of $OLD_BYTE)" -eq "$DISK_BLOCKS" ]
 }
 
-# fails_whole COMMAND...: with one failure in it, of whichever piece, the request fails.
+# fails_whole COMMAND...: the request fails if one piece of it does.
 fails_whole() {
 	arm fail 1 100
 	fails "$@" | grep -E "Input/output error|Remote I/O error"
 	[ "$(happened fail 1)" -eq 1 ]
 }
 
-# 1 MiB is the most that the disk takes at once, in each way
-@test "a request fails whole when a piece of it does, whatever its size" {
+# The limit for one request is 1 MiB, also for discards and writes of zeros. Larger ones are split.
+@test "a request of any size fails if one piece of it does" {
 	local kib
 	[ "$(<"/sys/block/$DISK_NAME/queue/max_hw_sectors_kb")" -eq 1024 ]
 	[ "$(<"/sys/block/$DISK_NAME/queue/discard_max_bytes")" -eq "$MIB" ]
@@ -125,13 +125,13 @@ fails_whole() {
 		fails_whole dd if=/dev/zero of="$DISK" bs=${kib}k count=1 oflag=direct
 		fails_whole blkdiscard --force --length $((kib * 1024)) "$DISK"
 		fails_whole blkdiscard --force --zeroout --length $((kib * 1024)) "$DISK"
-		# and then it does not: there is nothing left to fail
+		# The fault is used up, so the same request succeeds.
 		blkdiscard --force --length $((kib * 1024)) "$DISK"
 		[ "$(blocks_of $OLD_BYTE)" -eq $((DISK_BLOCKS - kib / 4)) ]
 	done
 }
 
-@test "one in ten fails, of reads, and the data is as it was" {
+@test "one in ten reads fails, and the data does not change" {
 	fill $OLD_BYTE
 	arm fail $MANY $MANY_PERCENT
 	[ "$(errors randread)" -eq $MANY ]
@@ -139,7 +139,7 @@ fails_whole() {
 	echo "# $MANY of $DISK_BLOCKS reads failed" >&3
 }
 
-@test "one in ten fails, of writes: each block is as it was, or as it was written" {
+@test "one in ten writes fails: each block holds its old data or its new data" {
 	fill $OLD_BYTE
 	arm fail $MANY $MANY_PERCENT
 	[ "$(errors write --buffer_pattern=$NEW_BYTE)" -eq $MANY ]
@@ -160,13 +160,14 @@ fails_whole() {
 			"$BATS_TEST_TMPDIR/out.json")
 		echo "# 3 ${rw}s delayed by $delay_ms ms took $least ms or more" >&3
 		[ "$(happened delay 3)" -eq 3 ]
-		# the driver sleeps by jiffies, which lag while the CPU that counts
-		# them is not running: on a busy host by a dozen ticks
+		# The driver sleeps by jiffies. They lag if the CPU that counts them is not
+		# running, on a busy host by a dozen ticks.
 		[ "$least" -ge $((delay_ms / 2)) ]
 	done
 }
 
-# verify_with FAULT PROBABILITY: all data, while it does happen; times says how often.
+# verify_with FAULT PROBABILITY: verify all data while FAULT happens. Sets times to how often it
+# has happened.
 verify_with() {
 	arm "$1" $UNLIMITED "$2"
 	fio --name=verify --filename="$DISK" --allow_file_create=0 --rw=randwrite \
@@ -177,13 +178,13 @@ verify_with() {
 	arm "$1" 0 0
 }
 
-@test "what is delayed is not mixed up" {
+@test "all data is right while one in ten requests is delayed" {
 	echo 3 >"$FAULTS/delay_ms"
 	verify_with delay 10
 	echo "# $times requests delayed, all data verified" >&3
 }
 
-@test "every second request is requeued, and all data is there" {
+@test "all data is right while every second request is requeued" {
 	local scheduler
 	[ "$KIND" = cmb ] || skip "a PMR's disk has no queue"
 	for scheduler in none mq-deadline; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The driver's own tests in the kernel, driver/tests/, and what came of each.
+# The KUnit tests in driver/tests/: all of them pass.
 #
 # config: cmb
 # kernels: 6.12-debug
@@ -15,8 +15,8 @@ setup_file() {
 	modprobe nvme_cmb_kunit
 }
 
-# suite_passes NAME: all its cases are there, none failed, none was skipped. KTAP
-# indents a suite by four spaces, and what a case says by as many or more.
+# suite_passes NAME: all cases of the suite have run, and none failed or was skipped. KTAP indents
+# the cases of a suite by four spaces, and comments by four or more.
 suite_passes() {
 	local cases
 	cat "$KUNIT/$1/results"
@@ -30,15 +30,15 @@ suite_passes() {
 		sed 's/^# #/#/' | uniq >&3
 }
 
-@test "no pair of register values makes a window outside its BAR" {
+@test "no values of the registers make a memory outside its BAR" {
 	suite_passes nvme_cmb_regs
 }
 
-@test "every routine copies at every alignment, and no byte beside" {
+@test "every routine copies at every alignment, and changes no other byte" {
 	suite_passes nvme_cmb_copy
 }
 
-@test "there is no suite that this file does not know" {
+@test "this file runs all suites" {
 	ls $KUNIT
 	[ "$(find $KUNIT -mindepth 1 -maxdepth 1 -name 'nvme_cmb*' | wc -l)" -eq 2 ]
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Memory that is large enough for the file systems that need room.
+# A memory of 1 GiB, which is large enough for xfs and btrfs.
 #
 # config: cmb-1g pmr-1g
 
@@ -21,15 +21,15 @@ setup_file() {
 	ends_hold_data "$DISK"
 }
 
-@test "ext4: made, filled, checked, mounted again, the same" {
+@test "ext4 holds its data after an unmount" {
 	file_system_round_trip ext4 "$DISK" "${FILE_MIB}M"
 }
 
-@test "xfs: made, filled, checked, mounted again, the same" {
+@test "xfs holds its data after an unmount" {
 	file_system_round_trip xfs "$DISK" "${FILE_MIB}M"
 }
 
-@test "btrfs: made, filled, checked, mounted again, the same" {
+@test "btrfs holds its data after an unmount" {
 	[ "$KERNEL" != 6.12-debug ] || skip "built without btrfs"
 	file_system_round_trip btrfs "$DISK" "${FILE_MIB}M"
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# What the .bats files share. All of it runs in the guest, as root.
+# Functions and constants of the .bats files. They run in the guest, as root.
 
 # shellcheck source=qemu-configs/guest/pci.bash
 . qemu-configs/guest/pci.bash
@@ -11,8 +11,8 @@
 # Memory Space Enable, in the Command register of PCI
 readonly PCI_COMMAND_MEMORY=2
 
-# The disk under test, where the topology's name does not tell another size. verify_io
-# counts blocks of 4 KiB.
+# The size of the disk under test, unless the topology's name has another one. verify_io
+# counts blocks of BLOCK bytes.
 readonly MIB=$((1 << 20)) BLOCK=4096
 readonly DISK_SIZE=$((16 * MIB))
 readonly DISK_BLOCKS=$((DISK_SIZE / BLOCK))
@@ -25,17 +25,17 @@ case ${KERNEL-} in
 esac
 readonly QMP_TIMEOUT_S=60
 
-# kmemleak does not report an object that is younger.
+# kmemleak reports no object that is younger than this.
 readonly KMEMLEAK_MIN_AGE_S=5
 
-# wait_for_io waits for so many more requests.
+# The number of requests that wait_for_io waits for
 readonly MORE_REQUESTS=20
 
-# fio_verify writes no more blocks in a job than that, and has no more bytes in flight.
+# Limits of fio_verify: blocks in a job, bytes in a job's part of the disk, bytes in flight
 readonly FIO_BLOCKS=1024 FIO_QUARTER=$((4 * MIB)) FIO_IN_FLIGHT=$((16 * MIB))
 
-# The disk under test, of KIND cmb or pmr, and the BAR that holds it. The topology's
-# name begins with what it has, or has first.
+# The disk under test, its KIND, which is cmb or pmr, and the BAR that holds it. The name of a
+# topology begins with the kind. A topology with both memories has a name that begins with cmb.
 case ${CONFIG-} in
 pmr*)	export KIND=pmr BAR=4 ;;
 *)	export KIND=cmb BAR=2 ;;
@@ -45,35 +45,34 @@ export DISK_NAME=nvme_${KIND}0 DISK=/dev/nvme_${KIND}0
 # The disks of a controller with both memories
 export CMB=/dev/nvme_cmb0 PMR=/dev/nvme_pmr0
 
-# The processes that run beside a test, by name, until the test has ended them.
+# The PIDs of a test's background processes, by name. The test removes those that it ends.
 declare -gA background
 
-# Every test starts at a mark in the kernel log, and is over only when nothing
-# behind that mark is a splat.
+# Each test writes a mark into the kernel log first. It fails if there is a splat after it.
 setup() {
-	# bats looks at each command before it runs, to know which one failed. That takes
-	# 1.6 ms in an emulated CPU, and took half of the tests' time: it is enough to look
-	# when one has failed.
+	# bats records each command before it runs, to know which one failed. That takes
+	# 1.6 ms on an emulated CPU, and was half of the tests' time. It is enough to record
+	# the command that has failed.
 	trap - DEBUG
 	trap 'bats_error_trap; failed_here' ERR
 	echo "test: $BATS_TEST_DESCRIPTION" >/dev/kmsg
 }
 
-# bats leaves out the frame of whoever asks for the stack: be that.
+# bats omits the frame of the caller from the stack trace. This function is that caller.
 failed_here() {
 	bats_capture_stack_trace
 }
 
 teardown() {
-	# left by a test that failed, they would keep bats waiting for ever
+	# bats would wait for ever for processes that a failed test has left.
 	[ ${#background[@]} -eq 0 ] || kill "${background[@]}" || true
 	sync
 	no_splat "$(log_since_mark)"
 }
 
-# And a file is over only when none came before or between them, and nothing of what it
-# allocated was lost. bats runs this one without errexit. What follows the mark is for
-# boot.sh to read, as what is before the first, in pid1.sh, is for nobody.
+# A file fails if there is a splat outside of its tests, too, or a memory leak. bats runs this
+# function without errexit. This function checks the log from the last mark to its own. pid1.sh
+# writes the first mark. boot.sh checks what follows the last one.
 teardown_file() {
 	local mark="lab: the log is read from here"
 	echo "$mark" >/dev/kmsg
@@ -83,22 +82,22 @@ teardown_file() {
 		END { printf "%s", file text }')" && no_leak
 }
 
-# no_splat LOG: NO_SPLAT is for a file whose tests ask the kernel for what looks like one:
-# sed's commands to delete just that.
+# no_splat LOG: fail if LOG has a splat. A file whose tests provoke an expected splat sets
+# NO_SPLAT to commands of sed that delete exactly that.
 no_splat() {
 	local log
 	log=$(sed -E "${NO_SPLAT-}" <<<"$1")
 	if grep -qEf qemu-configs/splats <<<"$log"; then
 		echo "the kernel log holds a splat:"
-		# its beginning, and what came before; all is in the log itself
+		# The log itself has all of it.
 		grep -m 1 -B 20 -A 100 -Ef qemu-configs/splats <<<"$log"
 		return 1
 	fi
 }
 
-# no_leak: on the kernel that looks for them. It knows an object as lost when that is
-# more than five seconds old, and has not changed from one scan to the next. The last one
-# that was lost may still be named on some task's stack; those before it are not.
+# no_leak: fail if the module has leaked memory. Only the debug kernel has kmemleak, which
+# reports an object that no scan has found a pointer to, and that did not change between two
+# scans. A stale pointer on a stack may hide the last object that leaked, but not earlier ones.
 no_leak() {
 	local kmemleak=/sys/kernel/debug/kmemleak lost
 	[[ $KERNEL == *-debug ]] || return 0
@@ -106,7 +105,7 @@ no_leak() {
 	sleep "$KMEMLEAK_MIN_AGE_S"
 	echo scan >$kmemleak || return
 	lost=$(cat $kmemleak) || return
-	# a module that is gone has addresses, and no names
+	# A backtrace has no symbols, but addresses, if the module was removed.
 	fails grep -EB20 'nvme_cmb| 0xffffffff' <<<"$lost"
 }
 
@@ -117,7 +116,7 @@ log_since_mark() {
 		END { printf "%s", log_text }'
 }
 
-# logged TEXT: the driver said so since the test began.
+# logged TEXT: the kernel has logged TEXT since the test began.
 logged() {
 	log_since_mark | grep -F -- "$1" && return
 	echo "not in the kernel log: $1"
@@ -125,14 +124,14 @@ logged() {
 	return 1
 }
 
-# logged_times TIMES TEXT: the kernel did say so since the test began.
+# logged_times TIMES TEXT: the kernel has logged TEXT at least TIMES times since the test began.
 logged_times() {
 	local times
 	times=$(log_since_mark | grep -cF -- "$2") || true
 	[ "$times" -ge "$1" ]
 }
 
-# controller: the first NVMe function, where a topology has but one under test.
+# controller: the first NVMe function. Most topologies have only one.
 controller() {
 	controllers | head -n 1
 }
@@ -141,18 +140,19 @@ no_controller() {
 	[ -z "$(controllers)" ]
 }
 
-# function_of VENDOR:DEVICE: where that PCI device sits.
+# function_of VENDOR:DEVICE: the PCI address of the first such device
 function_of() {
 	lspci -Dnd "$1" | awk 'NR == 1 { print $1 }'
 }
 
-# wait_for_disk DISK: a driver may add it in a worker, some time after it was bound.
+# wait_for_disk DISK: wait for the device node DISK. A driver may add a disk in a worker, some
+# time after it was bound.
 wait_for_disk() {
 	wait_for "$1" test -b "$1"
 	settle
 }
 
-# remove, and rescan: all controllers, in sysfs, and the disk under test with them.
+# remove, and rescan: remove all controllers in sysfs, and let Linux find them again.
 remove() {
 	local function
 	for function in $(controllers); do
@@ -166,16 +166,16 @@ rescan() {
 	local function
 	echo 1 >"$SYS_PCI/rescan"
 	for function in $(controllers); do
-		# it may have gone to the stock driver, where there is one
+		# If the stock driver is there, it may have the controller now.
 		[ ! -e "$SYS_PCI/drivers/nvme" ] || bind nvme_cmb "$function"
 	done
 	wait_for_disk "$DISK"
 }
 
-# load_driver [PARAMETER...]: the module, and every controller with a CMB in its hands.
+# load_driver [PARAMETER...]: load the module, and bind all controllers to it.
 load_driver() {
 	local controller
-	# udev has loaded it at boot, by its alias and without parameters.
+	# udev has loaded the module at boot, by its alias and without parameters.
 	unload_driver
 	modprobe nvme_cmb "$@"
 	for controller in $(controllers); do
@@ -184,7 +184,8 @@ load_driver() {
 	settle
 }
 
-# A PMR that libnvdimm has keeps the module in use until its controller is unbound.
+# unload_driver: remove the module. A PMR that was given to libnvdimm keeps it in use until the
+# controller is unbound.
 unload_driver() {
 	local pmem
 	settle
@@ -194,13 +195,13 @@ unload_driver() {
 	modprobe -r nvme_cmb
 }
 
-# bar NUMBER FUNCTION: the address that it was given.
+# bar NUMBER FUNCTION: the address of that BAR
 bar() {
 	awk -v line=$(($1 + 1)) 'NR == line { print $1 }' "$SYS_PCI/devices/$2/resource"
 }
 
-# decode off|on [FUNCTION]: of its memory; of the controller if not given. What does not decode
-# reads as 0 in QEMU.
+# decode off|on [FUNCTION]: switch memory decoding of FUNCTION, or of the controller. While it
+# is off, QEMU returns 0 for reads of the BARs.
 decode() {
 	local function=${2-$(controller)}
 	case $1 in
@@ -209,12 +210,13 @@ decode() {
 	esac
 }
 
-# reset_function: of the controller.
+# reset_function: reset the controller's PCI function.
 reset_function() {
 	echo 1 >"$SYS_PCI/devices/$(controller)/reset"
 }
 
-# register OFFSET [BITS [VALUE]]: read it, or write it, while nobody has it.
+# register OFFSET [BITS [VALUE]]: read a register of the controller, or write VALUE to it. While
+# a driver is bound, that takes a kernel with iomem=relaxed.
 register() {
 	local base
 	base=$(bar 0 "$(controller)")
@@ -222,40 +224,41 @@ register() {
 	busybox devmem $((base + $1)) "${@:2}"
 }
 
-# clear_cmbmsc: as a loss of power, or a reset of a real controller's function, clears it, and
-# nothing in QEMU does. The driver has the register: it takes iomem=relaxed.
+# clear_cmbmsc: clear CMBMSC, as a reset of the function or a loss of power does in a real
+# controller. In QEMU neither does. This takes a kernel with iomem=relaxed.
 clear_cmbmsc() {
 	register $REG_CMBMSC 32 0
 }
 
-# disk_replaced MAJOR:MINOR: nvme_cmb0, which had these, by another disk of its name.
+# disk_replaced MAJOR:MINOR: nvme_cmb0 is another disk than the one with these numbers.
 disk_replaced() {
 	local now
 	now=$(cat /sys/block/nvme_cmb0/dev 2>/dev/null) && [ "$now" != "$1" ]
 }
 
-# open_disk_is_dead: who has a dead disk open, as file 9, reads nothing and writes nothing.
+# open_disk_is_dead: file descriptor 9 is of a dead disk. A read returns no bytes, and a write
+# fails.
 open_disk_is_dead() {
 	[ "$(head -c 1 <&9 | wc -c)" -eq 0 ]
 	fails dd if=/dev/zero bs=4k count=1 conv=fsync,notrunc status=none >&9
 }
 
-# disk_of FUNCTION: the name of the disk on that controller, if there is one just now. It
-# gets another number when someone still has the last one open.
+# disk_of FUNCTION: the name of that controller's disk, or nothing. A new disk has another
+# number than the last one if that is still open.
 disk_of() {
 	ls "$SYS_PCI/devices/$1/block" 2>/dev/null || true
 }
 
-# qmp COMMAND [ARGUMENTS]: of the QEMU that this guest runs in. Its answer.
+# qmp COMMAND [ARGUMENTS]: send a command to the QEMU that runs this guest. Prints its answer.
 qmp() {
 	local answer id=$((RANDOM + 1))
 	exec 7<>/dev/virtio-ports/qmp
-	# The first command of a connection has to be this one; later it is refused,
-	# which does no harm.
+	# A connection has to begin with this command. If it is not the first one, QEMU
+	# refuses it, which does no harm.
 	printf '{"execute": "%s", "arguments": %s, "id": %d}\n' \
 		qmp_capabilities '{}' 0 "$1" "${2-"{}"}" $id >&7
 	while IFS= read -rt "$QMP_TIMEOUT_S" answer <&7; do
-		# without jq, which takes a fifth of a second to start in an emulated CPU
+		# jq would take a fifth of a second to start on an emulated CPU.
 		[[ $answer == *"\"id\": $id"[!0-9]* ]] || continue
 		exec 7<&-
 		echo "$answer"
@@ -266,38 +269,39 @@ qmp() {
 	return 1
 }
 
-# since VERSION OTHER: is OTHER that version, or newer?
+# since VERSION OTHER: true if OTHER is that version or newer
 since() {
 	printf '%s\n' "$1" "$2" | sort --check=quiet --version-sort
 }
 
-# qemu_since VERSION: is the QEMU that this guest runs in that one, or newer?
+# qemu_since VERSION: true if this guest's QEMU is that version or newer
 qemu_since() {
 	local version
 	version=$(qmp query-version | jq -r '.return.qemu | "\(.major).\(.minor)"')
 	since "$1" "$version"
 }
 
-# on_reboot reset|shutdown: what QEMU does when this guest reboots.
+# on_reboot reset|shutdown: set what QEMU does when this guest reboots.
 on_reboot() {
 	qmp set-action "{\"reboot\": \"$1\"}" >/dev/null
 }
 
-# pattern SEED BYTES: no two lines alike, and the same for the same SEED.
+# pattern SEED BYTES: print lines that all differ, and that depend only on SEED.
 pattern() {
 	local from
 	from=$(cksum <<<"$1")
 	from=${from%% *}000000000
-	# not by a --format of seq's, which takes twenty times as long
+	# seq --format would take twenty times as long.
 	seq "$from" $((from + $2)) | head -c "$2"
 }
 
-# fails COMMAND...: it must, and what it said is shown.
+# fails COMMAND...: true if COMMAND fails. Prints its output and errors.
 fails() {
 	! "$@" 2>&1
 }
 
-# ends_hold_data DISK: its first and its last block do, and differ.
+# ends_hold_data DISK: write different data to the first and to the last block of DISK, and
+# read both.
 ends_hold_data() {
 	local last=$(($(blockdev --getsize64 "$1") / BLOCK - 1))
 	pattern "first of $1" $BLOCK |
@@ -310,8 +314,8 @@ ends_hold_data() {
 		cmp - <(pattern "last of $1" $BLOCK)
 }
 
-# zeroes_holes DISK COMMAND...: it zeroes --offset/--length of DISK and not one byte beside
-# that, be that less than a disk takes at once, just that, or several times as much.
+# zeroes_holes DISK COMMAND...: COMMAND --offset --length zeroes that part of DISK, and changes
+# no other byte. The lengths are below the limit for one request, 1 MiB, at it, and above.
 zeroes_holes() {
 	local disk=$1 length offset=$((129 * 512)) filled=$((6 * MIB))
 	shift
@@ -327,9 +331,8 @@ zeroes_holes() {
 	done
 }
 
-# fio_verify DISK BLOCK-SIZE...: crc32c of every block, written in random order
-# by one job and by four, each in a quarter of its own: 1024 blocks at most, and no more at
-# once than 16 MiB.
+# fio_verify DISK BLOCK-SIZE...: write blocks in random order and verify the crc32c of each,
+# with three engines, with one job, and with four jobs that each have a quarter of the disk.
 fio_verify() {
 	local disk=$1 bs bytes depth engine quarter size
 	quarter=$(($(blockdev --getsize64 "$disk") / 4))
@@ -360,7 +363,8 @@ fio_verify() {
 		{ cat "$BATS_TEST_TMPDIR/out"; return 1; }
 }
 
-# file_system_round_trip TYPE DISK SIZE: so much data in it, as in 4M, outlives an unmount.
+# file_system_round_trip TYPE DISK SIZE: make a file system on DISK, and check that SIZE bytes
+# of data, "4M" for example, are there after an unmount.
 file_system_round_trip() {
 	local mnt=$BATS_TEST_TMPDIR/mnt size sum
 	size=$(numfmt --from=iec "$3")
@@ -384,46 +388,46 @@ file_system_round_trip() {
 	wipefs --quiet --all "$2"
 }
 
-# torn_blocks DISK: how many of its blocks of 4 KiB do not hold one byte all over, as whoever
-# has written them did. od leaves out what is as before.
+# torn_blocks DISK: print how many blocks of DISK hold more than one byte value. All blocks were
+# written with one value each. od omits lines that repeat the one before.
 torn_blocks() {
 	od -Ad -tx1 -w8 "$1" | awk -v block=$BLOCK '
 		NF > 1 && $1 % block && !torn[int($1 / block)]++ { n++ }
 		END { print n + 0 }'
 }
 
-# note TEXT: what a test did, in its report.
+# note TEXT: add a comment to the test's output.
 note() {
 	echo "# $*" >&3
 }
 
-# wait_for WHAT COMMAND...: until COMMAND succeeds, for WAIT_TIMEOUT_S at most. To look takes an
-# emulated CPU as long as a dozen requests do: not too often.
+# wait_for WHAT COMMAND...: wait until COMMAND succeeds, or fail after WAIT_TIMEOUT_S. On an
+# emulated CPU a command takes as long as a dozen requests, so that there is a pause between.
 wait_for() {
 	local end=$((SECONDS + WAIT_TIMEOUT_S)) what=$1
 	shift
 	until "$@"; do
-		((SECONDS < end)) || { echo "in vain waited for $what"; return 1; }
+		((SECONDS < end)) || { echo "timed out waiting for $what"; return 1; }
 		sleep 0.1
 	done
 }
 
-# start_io DISK [--fsync]: tests/verify_io reads and writes all over /dev/DISK until
-# stop_io.
+# start_io DISK [--fsync]: start tests/verify_io, which reads and writes all of /dev/DISK until
+# stop_io DISK.
 start_io() {
-	local says=$BATS_TEST_TMPDIR/io-$1 file
-	[ -p "$says" ] || mkfifo "$says"
-	# whatever the test does comes first
-	nice tests/verify_io "${@:2}" "/dev/$1" >"$says" 3>&- &
+	local fifo=$BATS_TEST_TMPDIR/io-$1 file
+	[ -p "$fifo" ] || mkfifo "$fifo"
+	# The test's own commands have the higher priority.
+	nice tests/verify_io "${@:2}" "/dev/$1" >"$fifo" 3>&- &
 	background[$1]=$!
-	exec {file}<"$says"
+	exec {file}<"$fifo"
 	io_output[$1]=$file
 	read_io_line "$1"
 	[ "${io_line[$1]}" = stamped ]
 }
 declare -gA io_output io_line
 
-# stop_io DISK: it was read once more, and no byte was wrong.
+# stop_io DISK: let verify_io read all of DISK once more, and end. Fails if any byte was wrong.
 stop_io() {
 	local file=${io_output[$1]} pid=${background[$1]}
 	unset "background[$1]"
@@ -435,10 +439,10 @@ stop_io() {
 
 read_io_line() { # DISK
 	read -rt "$WAIT_TIMEOUT_S" -u "${io_output[$1]}" "io_line[$1]" ||
-		{ echo "tests/verify_io of $1 says nothing"; return 1; }
+		{ echo "no output of tests/verify_io for $1"; return 1; }
 }
 
-# io_counts DISK, io_count DISK NAME: what was done to it.
+# io_counts DISK, io_count DISK NAME: print all counts, or one, of the last verify_io on DISK.
 io_counts() {
 	echo "${io_line[$1]}"
 }
@@ -449,9 +453,9 @@ io_count() {
 	echo "${counts%% *}"
 }
 
-# cycle_under_load TIMES AWAY BACK: the disk under test is taken away by the one command and
-# brought back by the other. Until it goes no byte is wrong, and then each request fails:
-# those of the load, and all reads of who looks through it at the end.
+# cycle_under_load TIMES REMOVE RESTORE: under load, take the disk under test away by the command
+# REMOVE, and bring it back by RESTORE. Until then no byte may be wrong. Afterwards each request
+# has to fail, also all reads that verify_io does at its end.
 cycle_under_load() {
 	local i failed=0 verified=0
 	for ((i = 0; i < $1; i++)); do
@@ -465,12 +469,12 @@ cycle_under_load() {
 		[ "$(io_count "$DISK_NAME" unread)" -eq $DISK_BLOCKS ]
 		"$3"
 	done
-	note "$1 times, $failed requests failed under way, $verified bytes verified"
+	note "$1 times, $failed requests failed under load, $verified bytes verified"
 	[ "$failed" -gt "$1" ]
 	[ "$verified" -gt 0 ]
 }
 
-# wait_for_io DISK: more requests have been served.
+# wait_for_io DISK: wait until DISK has served some more requests.
 wait_for_io() {
 	wait_for "requests to be served" served_more "$1" $(($(served "$1") + MORE_REQUESTS))
 }
@@ -479,27 +483,27 @@ served_more() { # DISK THAN
 	[ "$(served "$1")" -gt "$2" ]
 }
 
-# served DISK: how many reads and writes it has served.
+# served DISK: print how many reads and writes DISK has served.
 served() {
 	awk '{ print $1 + $5 }' "/sys/block/$1/stat"
 }
 
-# in_full MANY FEW: how often to do it.
+# in_full MANY FEW: print MANY with FULL=1, or else FEW.
 in_full() {
 	if [ -n "$FULL" ]; then echo "$1"; else echo "$2"; fi
 }
 
-# inject ERROR: of PCI, on the port of the -root-port topologies.
+# inject ERROR: inject a PCI error at the root port of the -root-port topologies.
 inject() {
 	qmp human-monitor-command \
 		"{\"command-line\": \"pcie_aer_inject_error root_port0 $1\"}"
 }
 
-# unplug: the controller of the -root-port topologies, until QEMU has forgotten it.
+# unplug: unplug the controller of the -root-port topologies, and wait until QEMU has deleted it.
 unplug() {
 	qmp device_del '{"id": "nvme0"}' >/dev/null
 	wait_for "the controller to go" no_controller
-	wait_for "QEMU to let it go" device_deleted
+	wait_for "QEMU to delete it" device_deleted
 }
 
 device_deleted() {
@@ -508,9 +512,9 @@ device_deleted() {
 		[[ $devices != *'"nvme0"'* ]]
 }
 
-# plug_in: the same, anew. Until udev has looked at what load has left of the last disk, that
-# keeps its number; and QEMU lets go of a PMR's memory some time after it has forgotten the
-# device, which nothing else tells.
+# plug_in: plug the controller in again. The last disk keeps its number while udev has it open.
+# QEMU releases the memory of a PMR some time after it has deleted the device, and only another
+# attempt shows when.
 plug_in() {
 	settle
 	wait_for "QEMU to plug it in" device_add
@@ -523,14 +527,14 @@ device_add() {
 		\"bus\": \"root_port0\", \"drive\": \"disk0\", $memory}" >/dev/null
 }
 
-# plug_in_disk: and until its disk is there.
+# plug_in_disk: plug the controller in again, and wait for its disk.
 plug_in_disk() {
 	plug_in
 	wait_for_disk "$DISK"
 }
 
-# check_replugged: of the disk under test, what is to be there: nothing in a CMB, which is a new
-# one, and in a PMR something that tests have left.
+# check_replugged: check what the disk under test holds after an unplug. A CMB is a new one, and
+# holds zeros. A PMR keeps what the tests have written.
 check_replugged() {
 	case $KIND in
 	cmb)	cmp -n $DISK_SIZE "$DISK" /dev/zero ;;

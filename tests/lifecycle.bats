@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Coming and going: bound, unbound, loaded, removed, with and without users.
+# The driver is bound and unbound, and the module loaded and removed, many times, with and without
+# users of the disk. Data stays, and nothing hangs.
 #
 # config: cmb pmr
 # guest: shared
@@ -17,7 +18,8 @@ setup_file() {
 	export FUNCTION
 }
 
-# Reads and writes that fail when the disk goes, and stop when $1 is gone.
+# keep_busy FILE: read and write the disk until FILE is removed. fio fails each time the disk is
+# removed.
 keep_busy() {
 	while [ -e "$1" ]; do
 		fio --name=busy --filename="/dev/$(disk_of "$FUNCTION")" \
@@ -27,7 +29,7 @@ keep_busy() {
 	done
 }
 
-# under_load COMMAND...: while someone keeps the disk busy.
+# under_load COMMAND...: run COMMAND while there is load on the disk.
 under_load() {
 	local busy=$BATS_TEST_TMPDIR/busy
 	: >"$busy"
@@ -40,7 +42,7 @@ under_load() {
 	unset "background[load]"
 }
 
-# Since the disk came it has served its load, too, and not only who looked at it.
+# wait_for_load: a new disk has served more requests than udev's when this returns.
 wait_for_load() {
 	wait_for "load on the disk" served_more "$(disk_of "$FUNCTION")" 100
 }
@@ -65,7 +67,7 @@ reload_busy() {
 	local i
 	for ((i = 0; i < $1; i++)); do
 		wait_for_load
-		# A module in use stays: its disks go first.
+		# The module is in use as long as a disk is open.
 		unbind "$(controller)"
 		wait_for "the module to have no user" rmmod nvme_cmb
 		modprobe nvme_cmb
@@ -78,7 +80,7 @@ reload_busy() {
  written by [a-z_]+ \(8 bytes in [0-9]+ ns\)"
 }
 
-@test "what was written is there after the module was reloaded" {
+@test "data is there after the module was reloaded" {
 	pattern reload "$MIB" | dd of="$DISK" bs=64k oflag=direct \
 		iflag=fullblock status=none
 	unload_driver
@@ -87,16 +89,16 @@ reload_busy() {
 	cmp -n "$MIB" <(pattern reload "$MIB") "$DISK"
 }
 
-@test "unbound and bound, time after time" {
+@test "unbound and bound many times" {
 	rebind "$TIMES"
 	echo "# $TIMES times" >&3
 	ends_hold_data "$DISK"
 }
 
-@test "removed and inserted, time after time" {
+@test "the module removed and loaded many times" {
 	local i
 	for ((i = 0; i < TIMES; i++)); do
-		# udev may be reading the disk that just came.
+		# udev may be reading the new disk.
 		settle
 		rmmod nvme_cmb
 		modprobe nvme_cmb
@@ -105,20 +107,20 @@ reload_busy() {
 	ends_hold_data "$DISK"
 }
 
-@test "unbound and bound under load, time after time" {
+@test "unbound and bound under load many times" {
 	cycle_under_load "$TIMES_BUSY" unbind_it bind_it
 	ends_hold_data "$DISK"
 }
 
-@test "removed and inserted under load, time after time" {
+@test "the module removed and loaded under load many times" {
 	under_load reload_busy "$TIMES_BUSY"
 	echo "# $TIMES_BUSY times" >&3
-	# the disk has another number if the load still had the last one open
+	# The disk has another number if the load still had the last one open.
 	rebind 1
 	ends_hold_data "$DISK"
 }
 
-@test "the module cannot be removed from under a mount" {
+@test "the module cannot be removed while a disk is mounted" {
 	local mnt=$BATS_TEST_TMPDIR/mnt
 	mkdir "$mnt"
 	mkfs.ext4 -q "$DISK"
@@ -130,7 +132,7 @@ reload_busy() {
 	umount "$mnt"
 }
 
-@test "an opener outlives the disk, and finds it empty" {
+@test "an opener of a disk that was unbound reads no bytes" {
 	exec 9<"$DISK"
 	unbind "$(controller)"
 	run dd bs=4096 count=1 iflag=direct <&9
@@ -141,7 +143,7 @@ reload_busy() {
 	[[ "$output" == *"0+0 records in"* ]]
 }
 
-@test "a mount outlives the disk, and is unmounted afterwards" {
+@test "a disk that is unbound while it is mounted can be unmounted" {
 	local mnt=$BATS_TEST_TMPDIR/mnt
 	mkdir "$mnt"
 	mkfs.ext4 -q "$DISK"
@@ -154,7 +156,7 @@ reload_busy() {
 	[ -e "$DISK" ]
 }
 
-@test "the module's alias is QEMU's controller, and no class" {
+@test "the module's only alias is the id of QEMU's controller" {
 	modinfo -F alias nvme_cmb
 	[ "$(modinfo -F alias nvme_cmb)" = \
 	  "pci:v00001B36d00000010sv*sd*bc*sc*i*" ]

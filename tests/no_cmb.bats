@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A controller without a CMB is none of ours.
+# The driver declines a controller that has neither CMB nor PMR.
 #
 # config: no-cmb
 
 load lib.bash
 
-@test "it is declined with one line" {
+@test "it is declined with one line in the log" {
 	modprobe nvme_cmb
 	fails bind nvme_cmb "$(controller)"
 	logged "nvme_cmb $(controller): declined: neither CMB nor PMR"
@@ -15,7 +15,7 @@ load lib.bash
 	[ ! -e /dev/nvme_cmb0 ]
 }
 
-@test "the stock driver has it back at once" {
+@test "the stock driver can be bound again at once" {
 	bind nvme "$(controller)"
 	wait_for_disk /dev/nvme0n1
 	fio --name=ns --filename=/dev/nvme0n1 --rw=randwrite --bs=4k --size=1m \

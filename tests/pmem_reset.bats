@@ -1,23 +1,24 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# /dev/pmem0, whose stores nobody sees, while its controller is reset, has an error or is
-# silent. No flush acknowledges what may have got lost. For its sleep there is suspend.t.
+# /dev/pmem0 while its controller is reset, has an error or does not answer. Stores that got lost
+# go unnoticed. So the first flush after that fails, and does not acknowledge them. suspend.t
+# tests sleep.
 #
 # config: pmr-root-port
 # qemu: -smp 1
 # guest: shared
 #
-# With one CPU, because QEMU 7.2 may crash where one CPU switches decoders while another
-# one accesses a device.
+# The guest has one CPU, because QEMU 7.2 may crash if one CPU switches memory decoding while
+# another one accesses a device.
 
 load lib.bash
 
 setup_file() {
 	load_driver pmem=1
-	# which libnvdimm makes when it likes
+	# libnvdimm makes the disk in a worker.
 	wait_for_disk /dev/pmem0
-	# which wait_for_io looks at
+	# wait_for_io reads these statistics.
 	echo 1 >/sys/block/pmem0/queue/iostats
 }
 
@@ -29,7 +30,8 @@ flush_fails() {
 	LC_ALL=C fails write_and_flush | grep "Input/output error"
 }
 
-# The last one, because what was stored after the others may have got lost, too
+# Data that was stored after the last flush that failed may have got lost, too. So one more flush
+# fails after the controller answers again.
 @test "flushes fail while the controller does not answer, and the first one after" {
 	decode off
 	flush_fails
@@ -56,8 +58,8 @@ flush_fails() {
 	write_and_flush
 }
 
-# under_load TIMES COMMAND...: while data is stored and flushed. Whatever a flush has
-# acknowledged is there when COMMAND has done its harm.
+# under_load TIMES COMMAND...: run COMMAND while data is stored and flushed. All data that a flush
+# has acknowledged has to be there afterwards.
 under_load() {
 	local i times=$1 syncs=0 failed=0 verified=0
 	shift

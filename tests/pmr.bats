@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What a PMR's disk has that no other has.
+# Properties that only a PMR's disk has: the driver enables the PMR and leaves it as it was found,
+# and the memory keeps its data.
 #
 # config: pmr pmr-ram
 
@@ -16,14 +17,14 @@ setup_file() {
 	unbind "$(controller)"
 }
 
-# pmr ADDRESS [VALUE]: 32 bits of it, past the driver.
+# pmr OFFSET [VALUE]: read or write 32 bits of the PMR, without the driver.
 pmr() {
 	local base
 	base=$(bar 4 "$(controller)")
 	busybox devmem $((base + $1)) 32 "${@:2}"
 }
 
-@test "the PMR is enabled while it is a disk, and no longer" {
+@test "the PMR is enabled only while it is a disk" {
 	[ $(($(register "$REG_PMRCTL"))) -eq 0 ]
 	bind nvme_cmb "$(controller)"
 	grep -A1 PMRCTL "$DEBUGFS/registers" | grep -E 'EN +0x1'
@@ -31,7 +32,7 @@ pmr() {
 	[ $(($(register "$REG_PMRCTL"))) -eq 0 ]
 }
 
-@test "one that was found enabled stays so, and the disk is its memory" {
+@test "a PMR that was enabled before stays enabled, and the disk is its memory" {
 	register "$REG_PMRCTL" 32 "$ENABLED"
 	pmr $READ_AT 0x01234567
 	bind nvme_cmb "$(controller)"
@@ -45,14 +46,14 @@ pmr() {
 	[ "$(pmr $WRITTEN_AT)" = 0x00000000 ]
 }
 
-@test "what the routines are is in pmr/, and there is no cmb/" {
+@test "the copy routines are in pmr/ in sysfs, and there is no cmb/" {
 	bind nvme_cmb "$(controller)"
 	[ "$(ls "/sys/block/$DISK_NAME/pmr")" = \
 	  $'copy_read\ncopy_write\nread_access_ps\nwrite_access_ps' ]
 	[ ! -e "/sys/block/$DISK_NAME/cmb" ]
 }
 
-@test "a file system on it is as it was left" {
+@test "a file system holds its data after an unmount" {
 	ends_hold_data "$DISK"
 	file_system_round_trip ext4 "$DISK" 4M
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The smallest PMR: one block.
+# The smallest PMR, which is one block of 4 KiB
 #
 # config: pmr-4k
 
@@ -21,14 +21,14 @@ load lib.bash
 	cmp <(pattern "of 4096" 4096) "$DISK"
 }
 
-@test "libnvdimm could not map it, so that it stays a disk" {
+@test "with pmem=1 it is a disk, because libnvdimm cannot map it" {
 	load_driver pmem=1
 	logged "PMR stays a disk: libnvdimm maps multiples of 2048 KiB, and BAR 4 has 4 KiB"
 	cmp <(pattern "of 4096" 4096) "$DISK"
 	load_driver
 }
 
-@test "it ends there" {
+@test "nothing can be written past its end" {
 	run dd if=/dev/zero of="$DISK" bs=4096 count=2 oflag=direct
 	[ "$status" -ne 0 ]
 	[[ "$output" == *"No space left on device"* ]]

@@ -1,15 +1,15 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What a PMR outlives while QEMU runs; for the end of QEMU there is power_cut.t, for
-# that of the guest reboot.t, and for its sleep suspend.t.
+# Data in a PMR is there after a reset, a removal and an unplug. power_cut.t tests the end of QEMU,
+# reboot.t a reboot of the guest, and suspend.t sleep.
 #
 # config: pmr-root-port
 # qemu: -smp 1
 # guest: shared
 #
-# With one CPU, because QEMU 7.2 may crash where one CPU switches decoders while another
-# one accesses a device.
+# The guest has one CPU, because QEMU 7.2 may crash if one CPU switches memory decoding while
+# another one accesses a device.
 
 load lib.bash
 
@@ -17,7 +17,7 @@ setup_file() {
 	load_driver
 }
 
-# fill TEXT: what a test does before; intact TEXT: and after.
+# fill TEXT writes data that depends on TEXT, and intact TEXT checks it.
 fill() {
 	pattern "$1" "$MIB" | dd of="$DISK" bs=1M iflag=fullblock \
 		conv=fsync status=none
@@ -28,20 +28,20 @@ intact() {
 	cmp -n "$MIB" <(pattern "$1" "$MIB") "$DISK"
 }
 
-@test "a reset of the function" {
+@test "data is there after a reset of the function" {
 	fill "before FLR"
 	reset_function
 	intact "before FLR"
 }
 
-@test "removal and rescan" {
+@test "data is there after removal and rescan" {
 	fill "before removal"
 	remove
 	rescan
 	intact "before removal"
 }
 
-@test "an unplug, as the memory that is plugged in again" {
+@test "data is there after an unplug, if the same memory is plugged in again" {
 	local function
 	function=$(controller)
 	fill "before unplug"

@@ -3,24 +3,23 @@
 #
 # usage: power_cut.t [btt]
 #
-# What was acknowledged is there after a power cut. In the guest, blocks of a PMR's disk
-# and files in a file system on it, ext4 and xfs in turn, are written with fsync and
-# then acknowledged to this side, under load; at a random moment QEMU is killed. The
-# next guest finds each of them, and a file system that is clean once its journal was
+# Acknowledged data is there after a power cut. The guest writes blocks of a PMR's disk, and
+# files in a file system on it, ext4 and xfs in turn. After each fsync it acknowledges the record
+# to the host. There is other load meanwhile. QEMU is killed at a random moment. The next guest
+# has to find each acknowledged record. The file system has to be clean after its journal was
 # replayed.
 #
-# With btt it is the disk of a BTT on /dev/pmem0 instead, and then no block is torn: of
-# those that were being written each holds one write, and no part of another. A PMR's own
-# disk may tear them, which is counted.
+# With btt, the disk is that of a BTT on /dev/pmem0 instead. Then no block may be torn: each block
+# holds one write, and no part of another. A PMR's own disk may tear blocks. The test counts them.
 #
-# That shows that acknowledged data has left everything that dies with QEMU: the guest's
-# page cache, requests under way, a mapping that is not the file's. It cannot show that
-# the data is safe from a power cut of this machine, for whose kernel a killed QEMU's
-# writes are as good as any: that a flush does get as far is for flushes.t to see.
+# This shows that acknowledged data has left everything that ends with QEMU: the guest's page
+# cache, requests that were not served yet, a private mapping of the file. It does not show that
+# the data survives a power cut of the host, because the host's kernel still has what a killed
+# QEMU has written. flushes.t shows that each flush reaches the file.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# of each kind are acknowledged before a cut
+# The records of each kind that are acknowledged before a cut
 readonly MIN_RECORDS=20
 readonly SIGTERM=15
 
@@ -30,8 +29,8 @@ seed=${SEED:-$RANDOM}
 RANDOM=$seed
 
 btt='' config=pmr-1g
-# Each write to a BTT is flushed four times. In memory that takes less time than to copy
-# does, and more of the cuts are in the midst of a copy.
+# A BTT flushes four times for each write. If the images are in memory, this takes less time than
+# the copies, so that more cuts are in the middle of a copy.
 [[ ${1-} != btt ]] || btt=1 config=pmr-32m TMPDIR=/dev/shm
 export TMPDIR
 IMAGES=$(mktemp -d)
@@ -39,7 +38,7 @@ export IMAGES QUIET=1
 results=$IMAGES/results output=$IMAGES/output guest=
 trap '[[ ! $guest ]] || kill "$guest" || true; wait; rm -rf "$IMAGES"' EXIT
 
-# boot ARG...: power_cut_guest.sh, in the background
+# boot ARG...: run power_cut_guest.sh in a guest in the background.
 boot() {
 	: >"$results"
 	qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config "$config" --results "$results" -- \
@@ -47,13 +46,13 @@ boot() {
 	guest=$!
 }
 
-# last KIND: the number of the last that was acknowledged in full.
+# last KIND: print the number of the last record with a complete acknowledgment.
 last() {
 	sed -n "s/^$1 \([0-9]*\) ok\r*$/\1/p" "$results" | tail -n 1
 }
 
-# under_load: some files were acknowledged, and as many blocks, before the guest has
-# ended, which it does at its deadline.
+# under_load: wait until some records of each kind were acknowledged. False if the guest has ended.
+# It does so at its deadline at the latest.
 under_load() {
 	until (($(grep -c '^files .* ok' "$results") >= MIN_RECORDS &&
 		$(grep -c '^blocks .* ok' "$results") >= MIN_RECORDS)); do
@@ -62,19 +61,20 @@ under_load() {
 	done
 }
 
-# guest_ends: with a status, which also tells of a splat in the kernel's log.
+# guest_ends: wait for the guest, and set status. Status is not 0 either if the kernel's log has a
+# splat.
 guest_ends() {
 	status=0
 	wait "$guest" || status=$?
 	guest=
 }
 
-# cut_power: boot.sh, told to end, kills QEMU with SIGKILL.
+# cut_power: end boot.sh at a random moment. It kills QEMU with SIGKILL then.
 cut_power() {
 	sleep "$((RANDOM % 3)).$((RANDOM % 1000))"
 	kill "$guest"
 	guest_ends
-	((status == 128 + SIGTERM)) || give_up "boot.sh, told to end, did so with $status"
+	((status == 128 + SIGTERM)) || give_up "boot.sh ended with $status after SIGTERM"
 }
 
 give_up() { # REASON
@@ -82,12 +82,12 @@ give_up() { # REASON
 	exit 1
 }
 
-# number NAME: of what was checked.
+# number NAME: print how many NAME the guest has counted in its checks.
 number() {
 	sed -n "s/^checked: .*\b$1=\([0-9]*\).*/\1/p" "$output" | awk '{ n += $1 } END { print n + 0 }'
 }
 
-# report CYCLE: on the guest that looks at what its predecessor left.
+# report CYCLE: report the checks that the guest after that power cut has made.
 report() {
 	local intact=not
 	blocks_checked=$((blocks_checked + $(number blocks)))

@@ -3,22 +3,23 @@
 #
 # usage: power_cut_guest.sh CYCLE CYCLES BLOCKS FILES [btt]
 #
-# The guest's part of power_cut.t, from one cut to the next: what was acknowledged
-# before the last one, up to those BLOCKS and FILES, is there; and then write for ever,
-# unless CYCLE is CYCLES.
+# The guest's part of power_cut.t, from one power cut to the next. Check the records that were
+# acknowledged before the last cut, up to the numbers BLOCKS and FILES. Then write until the next
+# cut, unless CYCLE is CYCLES.
 set -euo pipefail
 
 # shellcheck source=tests/lib.bash
 . tests/lib.bash
 
-# The partitions: of records' blocks, and of blocks that may be torn. File systems follow.
+# The first two partitions are for records and for blocks that may be torn. The others have file
+# systems.
 readonly RECORDS_MIB=4 TORN_MIB=4
 
 cycle=$1 cycles=$2 blocks=$3 files=$4 btt=${5-}
 mnt=/mnt
 
-# file_system CYCLE: the type, and the partition, of the one that is cut in that cycle. What
-# has a BTT is too small for xfs.
+# file_system CYCLE: set type and part to the file system and partition of that cycle. The disk of
+# a BTT is too small for xfs.
 file_system() {
 	if (($1 % 2)) && [[ ! $btt ]]; then type=xfs part=${parts}4; else type=ext4 part=${parts}3; fi
 }
@@ -47,13 +48,14 @@ make_disk() {
 	[[ $btt ]] || mkfs.xfs -q "${parts}4"
 }
 
-# may_be_torn: there is something to be torn.
+# may_be_torn: true if fio has written to the partition of blocks that may be torn.
 may_be_torn() {
 	! dd if="${parts}2" bs=1M count=$TORN_MIB iflag=direct status=none |
 		cmp -s -n $((TORN_MIB * MIB)) - /dev/zero
 }
 
-# A mount replays the journal; what it leaves must need no repair.
+# check: check all records and the file system. The mount replays the journal. After that the file
+# system must not need a repair.
 check() {
 	file_system $((cycle - 1))
 	tests/records check blocks "${parts}1" "$blocks"
@@ -62,7 +64,7 @@ check() {
 	mount -t "$type" "$part" "$mnt"
 	tests/records check files "$mnt/$((cycle - 1))" "$files"
 	umount "$mnt"
-	# what udev has read of it meanwhile is old, and may still be cached
+	# The page cache may hold old blocks, which udev has read in the meantime.
 	settle
 	blockdev --flushbufs "$part"
 	case $type in
@@ -80,7 +82,7 @@ write() {
 	sync
 	exec 8>/dev/ttyS3
 	stty raw <&8
-	# what nobody waits for, and may tear: most cuts are to be in the midst of a copy
+	# Load without fsync, so that most cuts are in the middle of a copy
 	dd if=/dev/zero of="${parts}2" bs=1M count=$TORN_MIB oflag=direct status=none
 	fio --filename="${parts}2" --direct=1 --rw=randwrite --norandommap --bs=1m \
 		--time_based --runtime=1h --name=a --buffer_pattern=0xaa --name=b --buffer_pattern=0xbb >/dev/null &

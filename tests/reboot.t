@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What is in a PMR stays there while the guest is reset from outside, and while it
-# reboots. boot.sh sees one guest that takes long.
+# Data in a PMR is there after a reset of the machine by QEMU, and after a reboot of the guest. For
+# boot.sh all of this is one guest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/tap.bash

@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The guest's part of reboot.t, from one boot to the next: the PMR's disk itself says
-# which it is.
-set -eu # pattern() writes into closed pipes
+# The guest's part of reboot.t, from one boot to the next. The first sector of the PMR's disk names
+# the way in which the guest was reset last.
+set -eu # no pipefail, because pattern() writes to closed pipes
 
 # shellcheck source=tests/lib.bash
 . tests/lib.bash
 
-# The first sector of the disk holds the name of what is to be tested, and the data is here.
+# Where the data on the disk begins
 readonly DATA_AT=4096
 
-# next WAY: what the next boot is to find, and what it is to be told.
+# next WAY: write data and WAY to the disk, for the next boot.
 next() {
 	pattern "$1" $MIB | dd of="$DISK" bs=64k seek=$DATA_AT oflag=seek_bytes \
 		iflag=fullblock conv=fsync status=none
@@ -28,7 +28,7 @@ if [ "$way" ]; then
 fi
 case $way in
 '')
-	# which no reset clears
+	# No reset clears the root disk. If the file is there, this is not the first boot.
 	if [ -e /booted ]; then
 		echo "the PMR has nothing of what was written before the reset"
 		exit 1

@@ -2,11 +2,11 @@
 /*
  * usage: records write|check blocks|files WHERE LAST
  *
- * Records bear numbers, and are the blocks of a disk, used over and over, or the files
- * of a directory, of which the latest are kept. "write" writes those that follow LAST,
- * for ever: each is made to persist, and then acknowledged on standard output. "check"
- * reads those up to LAST, says which are not as they were written, and what it has read.
- * Its status is 1 if there was such a record.
+ * Records have numbers. They are the blocks of a disk, each of which is used again and again,
+ * or files in a directory, of which the latest are kept. "write" writes the records after
+ * LAST without end. It calls fsync() for each, and then acknowledges it on standard output.
+ * "check" reads the records up to LAST. It prints those that are not as they were written,
+ * and how many it has read. Its status is 1 if there was such a record.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -24,22 +24,22 @@
 #define BLOCKS	1024
 #define FILES	100
 
-/* Prime numbers: they spread blocks over the disk, and lengths of files over SHORT. */
+/* Primes, to spread the blocks over the disk, and the lengths of files up to SHORT */
 #define BLOCK_STEP	389
 #define LENGTH_STEP	7919
 
-/* Bytes of a wrong record that are shown */
+/* The most bytes of a wrong record that are printed */
 #define SHOWN	40
 
-/* Lengths of files: now and then one is larger than a request to the disk may be. */
+/* Lengths of files: one in LONG_EVERY is longer than the limit for one request, 1 MiB. */
 #define SHORT	60000
 #define LONG	(3 << 19)
 #define LONG_EVERY	25
 #define LONGEST	(LONG + SHORT)
 
 /*
- * Who was killed may have written one more, whose acknowledgment was cut in two, and
- * have begun the next: two older records are gone, and rightly so.
+ * A killed writer may have written one more record, whose acknowledgment was incomplete, and
+ * begun the next. These two have replaced the two oldest records.
  */
 #define AHEAD	2
 
@@ -49,7 +49,7 @@ static int disk;
 
 static off_t place(long number)
 {
-	/* All over the disk, and each place once in BLOCKS numbers */
+	/* Each block is used once in BLOCKS records. */
 	return number * BLOCK_STEP % BLOCKS * BLOCK;
 }
 
@@ -60,7 +60,7 @@ static size_t length_of(long number)
 	return number % LONG_EVERY ? 1 + number * LENGTH_STEP % SHORT : LONG + number % SHORT;
 }
 
-/* The record's line, over and over again */
+/* Repeat the record's line. */
 static void fill(char *data, long number)
 {
 	size_t length = length_of(number), part;
@@ -149,7 +149,7 @@ static ssize_t read_block(long number, char *data)
 	return length;
 }
 
-/* Of a file that cannot be read, DATA says why. */
+/* If the file cannot be read, set DATA to the reason. */
 static ssize_t read_file(long number, char *data, size_t size)
 {
 	char path[PATH_MAX];
@@ -179,7 +179,7 @@ static void report(long number, const char *data, size_t length)
 
 static bool check(long number)
 {
-	/* A file may be longer than any should be. */
+	/* One more byte shows that a file is too long. */
 	static char data[LONGEST + 1], wanted[LONGEST];
 	ssize_t length;
 

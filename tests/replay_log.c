@@ -2,15 +2,15 @@
 /*
  * usage: replay_log LOG TARGET
  *
- * Write what dm-log-writes recorded in LOG to TARGET, entry by entry, and stop where a disk
- * that lost its power may be found: after a flush, and after a write that bypassed the cache.
- * A mark and the end are stops, too. Each stop is a line on standard output, and over when a
- * line comes on standard input:
+ * Write the entries that dm-log-writes recorded in LOG to TARGET, one by one. Stop after each
+ * flush and each FUA write, because the disk may be in that state after a power cut. Stop also
+ * at each mark and at the end. At a stop, print this line, and wait for a line on standard
+ * input:
  *
  *   ENTRIES-REPLAYED flush|fua|mark|end [NAME-OF-THE-MARK]
  *
- * The kernel's Documentation/admin-guide/device-mapper/log-writes.rst says in what order
- * entries are logged.
+ * For the order of entries see the kernel's
+ * Documentation/admin-guide/device-mapper/log-writes.rst.
  */
 #define _GNU_SOURCE
 #include <endian.h>
@@ -31,7 +31,7 @@
 #define DISCARD	(1 << 2)
 #define MARK	(1 << 3)
 
-/* The kernel ends each log with it. */
+/* The kernel ends each log with this mark. */
 #define LAST_MARK	"dm-log-writes-end"
 
 /*
@@ -50,7 +50,7 @@ struct entry {
 	__le64 first;	/* sector of the disk */
 	__le64 sectors;
 	__le64 flags;
-	__le64 length;	/* of what follows here: of the name of a mark */
+	__le64 length;	/* of the name of a mark, which follows here */
 	char name[];
 };
 
@@ -106,7 +106,7 @@ static void read_super(const char *path)
 		errx(255, "%s is no log", path);
 }
 
-/* Returns where the next entry is, when the data of this one is at OFFSET. */
+/* Replay ENTRY, whose data is at OFFSET. Return the offset of the next entry. */
 static __u64 replay(const struct entry *entry, __u64 offset)
 {
 	__u64 flags = le64toh(entry->flags);
@@ -116,7 +116,7 @@ static __u64 replay(const struct entry *entry, __u64 offset)
 	if (flags & MARK || !bytes)
 		return offset;
 	data = allocate(bytes);
-	/* A discard has no data in the log. nvme_cmb leaves zeros. */
+	/* A discard has no data in the log. With nvme_cmb it leaves zeros. */
 	if (!(flags & DISCARD)) {
 		read_at(offset, data, bytes);
 		offset += bytes;
@@ -130,7 +130,7 @@ static const char *stop_after(__u64 flags, const char *name)
 {
 	if (flags & MARK)
 		return strcmp(name, LAST_MARK) ? "mark" : "end";
-	/* Device mapper's flush before a write with FUA bears that flag, too. */
+	/* The flush that device mapper makes before an FUA write has the flag FUA, too. */
 	if (flags & FLUSH)
 		return "flush";
 	if (flags & FUA)
@@ -144,12 +144,12 @@ static void wait_for_line(void)
 	static size_t size;
 
 	if (getline(&line, &size, stdin) < 0)
-		errx(255, "nobody waits for more");
+		errx(255, "standard input has ended");
 }
 
 static void replay_all(void)
 {
-	/* A byte more ends a name that fills the sector. */
+	/* One more byte terminates a name that fills the sector. */
 	struct entry *entry = allocate(sector + 1);
 	__u64 offset = sector, entries = 0;
 	const char *stop = NULL;

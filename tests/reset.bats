@@ -1,14 +1,15 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Resets, and recoveries from PCI errors: requests wait, and none fails.
+# Resets of the function and recoveries from PCI errors. Requests wait meanwhile, and none fails.
+# If a recovery fails, requests fail in the end.
 #
 # config: cmb-root-port pmr-root-port
 # qemu: -smp 1
 # guest: shared
 #
-# With one CPU, because QEMU 7.2 may crash where one CPU switches decoders while another
-# one accesses a device.
+# The guest has one CPU, because QEMU 7.2 may crash if one CPU switches memory decoding while
+# another one accesses a device.
 
 load lib.bash
 
@@ -16,7 +17,7 @@ setup_file() {
 	load_driver
 }
 
-# all_requests_served WHAT: every request was served.
+# all_requests_served WHAT: end the load, and check that no request has failed.
 all_requests_served() {
 	stop_io "$DISK_NAME"
 	note "$1: $(io_counts "$DISK_NAME")"
@@ -49,12 +50,11 @@ all_requests_served() {
 	all_requests_served "$times recoveries"
 }
 
-# By ACPI hot-plug QEMU's port shows no active link, so that Linux takes the reset
-# for failed. hotplug_native.bats has the recovery that succeeds. Newer kernels tell
-# the driver that it has failed; with older ones its patience ends after 30 s, and a
-# reset that comes meanwhile does not end it. Who waits for ever would keep verify_io from
-# its end.
-@test "a fatal error that is not recovered from: errors in the end, and no hang" {
+# With ACPI hot-plug, QEMU's port shows no active link, so that for Linux the reset fails.
+# hotplug_native.bats tests a recovery that succeeds. Newer kernels tell the driver about the
+# failure. With older ones the driver stops waiting after 30 s, also if there is a reset in the
+# meantime. If a request waited for ever, verify_io could not end.
+@test "a fatal error without recovery: errors in the end, and no hang" {
 	local pid
 	start_io "$DISK_NAME"
 	inject DLP
@@ -73,8 +73,8 @@ all_requests_served() {
 	[ "$(io_count "$DISK_NAME" unread)" -eq "$DISK_BLOCKS" ]
 }
 
-# Not by binding it anew: the port was reset, so that the BARs are lost.
-@test "removed and rescanned after that, the disk works" {
+# To unbind and bind would not be enough, because the reset of the port has cleared the BARs.
+@test "the disk works after a remove and rescan" {
 	remove
 	rescan
 	ends_hold_data "$DISK"

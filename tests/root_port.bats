@@ -1,14 +1,14 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Behind a root port, where controllers come and go.
+# A controller behind a root port: it can be removed and found again in sysfs, also under load.
 #
 # config: cmb-root-port pmr-root-port
 # qemu: -smp 1
 # guest: shared
 #
-# With one CPU, because QEMU 7.2 may crash where one CPU switches decoders, as Linux does
-# to size a BAR, while another one accesses a device.
+# The guest has one CPU, because QEMU 7.2 may crash if one CPU switches memory decoding, as Linux
+# does to size a BAR, while another one accesses a device.
 
 load lib.bash
 
@@ -18,7 +18,7 @@ load lib.bash
 	fio_verify "$DISK" 4k
 }
 
-@test "removed and rescanned in sysfs, it comes back with its data" {
+@test "after a remove and rescan in sysfs the disk has its data" {
 	pattern rescan "$MIB" | dd of="$DISK" bs=64k oflag=direct \
 		iflag=fullblock status=none
 	remove
@@ -26,7 +26,7 @@ load lib.bash
 	cmp -n "$MIB" <(pattern rescan "$MIB") "$DISK"
 }
 
-@test "removed and rescanned under load, time after time: not one wrong byte" {
+@test "removed and rescanned under load many times: no wrong byte" {
 	cycle_under_load "$(in_full 20 3)" remove rescan
 	ends_hold_data "$DISK"
 }

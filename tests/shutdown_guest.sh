@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The guest's part of shutdown.t: be busy with the disk, and leave it so. The guest
-# reboots when this ends.
+# The guest's part of shutdown.t: start load on the disk, and end while it goes on. Then the guest
+# reboots.
 set -euo pipefail
 
 # shellcheck source=tests/lib.bash

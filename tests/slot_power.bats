@@ -1,19 +1,20 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The slot of a port that does hot-plug itself (pciehp), switched off in good order.
+# Orderly removal with native PCIe hot-plug (pciehp): the slot is switched off in sysfs.
 #
 # config: cmb-root-port pmr-root-port
 # append: initcall_blacklist=nvme_init
 # qemu: -smp 1 -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off
 #
-# One CPU, and no stock driver: see hotplug.bats. In a guest of its own, because lockdep
-# falls silent with its first report, and here that is one about Linux itself.
+# For the reasons for one CPU and no stock driver see hotplug.bats. The file has a guest of its
+# own, because lockdep stops at its first report, and here that is one about Linux itself.
 
 load lib.bash
 
-# Whoever the driver is, pciehp takes pci_rescan_remove_lock with its reset_lock held, and
-# then lets go of that and takes it again (pciehp_unconfigure_device()).
+# An expected splat of lockdep, with any driver: pciehp_unconfigure_device() takes
+# pci_rescan_remove_lock while it holds its reset_lock. Then it releases reset_lock, and takes it
+# again.
 export NO_SPLAT='
 /possible circular locking/{
 :report
@@ -26,9 +27,9 @@ setup_file() {
 	load_driver
 }
 
-@test "the slot switched off in sysfs under load: errors, and not one wrong byte" {
+@test "the slot switched off in sysfs under load: errors, and no wrong byte" {
 	local slot
-	# it wakes the one of pciehp's threads that finds nothing to do
+	# On PREEMPT_RT the write wakes the thread of pciehp that has nothing to do.
 	[[ $(uname -v) != *PREEMPT_RT* ]] ||
 		skip "on PREEMPT_RT a write to the slot's power never ends, with no driver either"
 	for slot in "$SYS_PCI"/slots/*; do
@@ -42,7 +43,7 @@ setup_file() {
 	note "$(io_counts "$DISK_NAME")"
 	[ "$(io_count "$DISK_NAME" unread)" -eq "$DISK_BLOCKS" ]
 	[ ! -e "$DISK" ]
-	# QEMU takes a device away that is switched off in good order
+	# QEMU has deleted the device, because the slot was switched off in the right order.
 	plug_in_disk
 	check_replugged
 	ends_hold_data "$DISK"

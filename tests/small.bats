@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Memory that the stock driver is too coarse for.
+# A memory of 1 MiB, which is smaller than any CMB that the stock driver takes
 #
 # config: cmb-1m pmr-1m
 
 load lib.bash
 
-@test "1 MiB makes a disk, though the stock driver takes no CMB as small" {
+@test "1 MiB makes a disk of 1 MiB" {
 	load_driver
 	[ "$(blockdev --getsize64 "$DISK")" -eq "$MIB" ]
 	logged "$DISK_NAME: 1024 KiB in BAR $BAR at offset 0x0"
@@ -21,7 +21,7 @@ load lib.bash
 	fio_verify "$DISK" 512 4k 64k
 }
 
-@test "a PMR that libnvdimm could not map stays a disk, and the log says why" {
+@test "with pmem=1, a PMR that libnvdimm cannot map is a disk, and the log says why" {
 	[ "$KIND" = pmr ] || skip "libnvdimm gets no CMB"
 	load_driver pmem=1
 	logged "PMR stays a disk: libnvdimm maps multiples of 2048 KiB, and BAR 4 has 1024 KiB"

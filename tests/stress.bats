@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Everything at once: what was written must verify, whatever else goes on, and also
-# when the disk went in between and came back.
+# Everything at once. Programs write, read, discard and trim, each in a part of the disk of its
+# own. Others unbind and bind the driver, change the queue, switch a CPU off and on, and fill the
+# memory. All data has to verify, also if the disk was removed and came back.
 #
 # config: cmb pmr
 # qemu: -m 768M
@@ -13,7 +14,7 @@ load lib.bash
 readonly CPU=/sys/devices/system/cpu/cpu1/online
 # How long run_for waits for its counts when its time is over
 readonly EXTRA_S=1200
-# keep_reclaiming leaves as much memory free.
+# keep_reclaiming leaves this much memory free.
 readonly LEFT_MIB=192
 readonly FILE_SIZE=1000000
 
@@ -22,19 +23,20 @@ setup_file() {
 	load_driver
 }
 
-# diskseq DISK: the same for as long as it can be opened, and nothing when it cannot, which
-# begins somewhere in an unbind.
+# diskseq DISK: print the sequence number of DISK, which another disk of that name does not have.
+# Print nothing while DISK cannot be opened, as at some point of an unbind.
 diskseq() {
 	[ ! -e "$BATS_TEST_TMPDIR/unbinding" ] && [ -b "/dev/$1" ] || return 0
 	cat "/sys/block/$1/diskseq" 2>/dev/null || true
 }
 
-# queue ATTRIBUTE VALUE: of the disk, if there is one just now that takes it.
+# queue ATTRIBUTE VALUE: set an attribute of the disk's queue. False if there is no disk, or if it
+# refuses the value.
 queue() {
 	echo "$2" >"/sys/block/$(disk_of "$FUNCTION")/queue/$1"
 } 2>/dev/null
 
-# count NAME [BY]: so many more of them.
+# count NAME [BY]: add BY, or 1, to the count NAME. counted NAME prints it.
 count() {
 	echo "${2:-1}" >>"$BATS_TEST_TMPDIR/count.$1"
 }
@@ -45,13 +47,13 @@ counted() {
 	awk '{ n += $1 } END { print n + 0 }' "$file"
 }
 
-# running: false when the time is over, or something was found.
+# running: false if the time is over or there was an error.
 running() {
 	[ -e "$BATS_TEST_TMPDIR/running" ] && [ ! -e "$BATS_TEST_TMPDIR/errors" ]
 }
 
-# run_for SECONDS COUNT...: for so long, and until there is one of each COUNT: a
-# busy host may need longer for that.
+# run_for SECONDS COUNT...: let the programs run for that time, and until each COUNT is at least 1,
+# which may take longer on a busy host.
 run_for() {
 	local what end=$((SECONDS + $1)) last=$((SECONDS + $1 + EXTRA_S))
 	while running && [ $SECONDS -lt $last ]; do
@@ -65,29 +67,29 @@ run_for() {
 	rm "$BATS_TEST_TMPDIR/running"
 }
 
-# start COMMAND...: beside the others.
+# start COMMAND...: run COMMAND in the background.
 start() {
 	"$@" 3>&- &
 	pids+=($!)
 }
 
-# pause: two emulated CPUs are not enough for all of them without end.
+# pause: two emulated CPUs are not enough for all programs to run without pauses.
 pause() {
 	sleep 1
 }
 
-# report_error TEXT...: what must not be. It ends the test.
+# report_error TEXT...: report an error, which ends the test.
 report_error() {
 	echo "$*" >>"$BATS_TEST_TMPDIR/errors"
 }
 
-# --- who writes and reads, each in a region of its own -----------------------
+# --- programs that write and read, each in a region of 1 MiB or more ---------
 
-# In full again and again within one run, for it takes fio longer to begin than to write
-# and read a megabyte. At the end of a disk that has gone there are no bytes to read, which
-# is no error: fio (3.33) takes none for all when it reads asynchronously, and verifies what
-# its buffer held before.
-keep_verifying() { # ENGINE DEPTH REGION
+# keep_verifying ENGINE DEPTH REGION: with fio. It loops within one run, because it takes longer
+# to start than to write and read a megabyte. A read from a disk that was removed returns no bytes
+# and no error. With an asynchronous engine fio (3.33) takes that for a full read, and verifies the
+# old content of its buffer. So an error counts only if the disk was not removed.
+keep_verifying() {
 	local log=$BATS_TEST_TMPDIR/fio.$1 disk seq
 	while running; do
 		disk=$(disk_of "$FUNCTION")
@@ -106,18 +108,19 @@ keep_verifying() { # ENGINE DEPTH REGION
 	done
 }
 
-# broken_off WHO DISK LIFE [SAID]: what failed for WHO did so because DISK has gone since that
-# seq of it. If not, that is a find.
+# broken_off PROGRAM DISK SEQ [OUTPUT]: PROGRAM has failed. That is an error unless DISK was
+# removed since it had the sequence number SEQ.
 broken_off() {
 	if [ "$(diskseq "$2")" = "$3" ]; then
-		report_error "$1 failed, and $2 is there: ${4-}"
+		report_error "$1 failed, and $2 was not removed: ${4-}"
 	else
 		count "$1-broken-off"
 	fi
 }
 
-# What dd says it wrote is there when the disk is back, also if dd was broken off.
-keep_writing() { # REGION
+# keep_writing REGION: write with dd. All blocks that dd has reported as written have to be there
+# when the disk is back, also if dd was interrupted.
+keep_writing() {
 	local round=0 blocks disk seq
 	while running; do
 		disk=$(disk_of "$FUNCTION")
@@ -144,7 +147,8 @@ keep_writing() { # REGION
 	done
 }
 
-read_back() { # REGION BLOCKS
+# read_back REGION BLOCKS: read blocks from the disk to the file "back".
+read_back() {
 	local disk seq
 	: >"$BATS_TEST_TMPDIR/back"
 	disk=$(disk_of "$FUNCTION")
@@ -158,8 +162,8 @@ read_back() { # REGION BLOCKS
 	return 1
 }
 
-# A region that is discarded reads as zeros.
-keep_discarding() { # REGION
+# keep_discarding REGION: write, discard and read a region. It has to read as zeros.
+keep_discarding() {
 	local disk seq
 	while running; do
 		disk=$(disk_of "$FUNCTION")
@@ -170,7 +174,7 @@ keep_discarding() { # REGION
 		elif cmp -n "$MIB" /dev/zero "$BATS_TEST_TMPDIR/zeros"; then
 			count discards
 		else
-			report_error "what was discarded is not zeros"
+			report_error "discarded blocks do not read as zeros"
 		fi
 		pause
 	done
@@ -180,33 +184,33 @@ discard() { # REGION DISK
 	pattern discard "$MIB" | dd of="/dev/$2" oflag=seek_bytes \
 		conv=nocreat,fsync iflag=fullblock bs=64k \
 		seek=$(($1 * MIB)) status=none || return 1
-	# which else wants the disk for itself, and so does who trims
+	# Without --force blkdiscard opens the disk exclusively, and keep_trimming uses it.
 	blkdiscard --force --offset $(($1 * MIB)) --length "$MIB" "/dev/$2" || return 1
 	dd if="/dev/$2" bs=64k count=16 iflag=direct,skip_bytes \
 		skip=$(($1 * MIB)) status=none >"$BATS_TEST_TMPDIR/zeros" || return 1
 	[ "$(stat -c %s "$BATS_TEST_TMPDIR/zeros")" -eq "$MIB" ]
 }
 
-# A file is there when the free space around it was trimmed. What fails because the disk
-# has gone is no error, but other data is.
-keep_trimming() { # REGION MIB
-	local mnt=$BATS_TEST_TMPDIR/trimmed disk seq said status
+# keep_trimming REGION MIB: make a file system and trim its free space. A file in it has to keep
+# its data. A failure is an error only if the disk was not removed. Wrong data always is one.
+keep_trimming() {
+	local mnt=$BATS_TEST_TMPDIR/trimmed disk seq output status
 	mkdir "$mnt"
 	while running; do
 		disk=$(disk_of "$FUNCTION")
 		seq=$(diskseq "$disk")
 		[ -n "$seq" ] || continue
 		status=0
-		said=$({ dmsetup create trimmed --table \
+		output=$({ dmsetup create trimmed --table \
 			"0 $(($2 * MIB / 512)) linear /dev/$disk $(($1 * MIB / 512))" &&
 			trim /dev/mapper/trimmed "$mnt"; } 2>&1) || status=$?
 		case $status in
 		0)	count fstrims ;;
-		2)	report_error "fstrim: $said" ;;
-		*)	broken_off fstrim "$disk" "$seq" "$said" ;;
+		2)	report_error "fstrim: $output" ;;
+		*)	broken_off fstrim "$disk" "$seq" "$output" ;;
 		esac
 		! mountpoint -q "$mnt" || umount "$mnt"
-		# udev may be reading it
+		# The removal fails while udev reads the device.
 		while [ -e /dev/mapper/trimmed ]; do
 			dmsetup remove --retry trimmed || true
 		done
@@ -214,7 +218,7 @@ keep_trimming() { # REGION MIB
 	done
 }
 
-# trim DISK MOUNTPOINT: false if anything fails, and 2 if the file holds other data.
+# trim DISK MOUNTPOINT: the status is 2 if the file holds wrong data, and 1 if anything else fails.
 trim() {
 	local trimmed
 	mkfs.ext4 -q "$1" && mount "$1" "$2" || return 1
@@ -226,10 +230,10 @@ trim() {
 	cmp <(pattern kept $FILE_SIZE) "$BATS_TEST_TMPDIR/kept" || return 2
 }
 
-# --- who disturbs them -------------------------------------------------------
+# --- programs that disturb them ----------------------------------------------
 
-# In the midst of what the others do, but not before each of them has got through once
-# more: an emulated CPU takes seconds for that, and a fstrim many.
+# keep_rebinding: unbind and bind the driver at any moment, but not before each of these programs
+# has succeeded once more. On an emulated CPU that takes seconds, and many for fstrim.
 keep_rebinding() {
 	local what
 	local -A before
@@ -250,6 +254,7 @@ keep_rebinding() {
 	done
 }
 
+# keep_switching: change the scheduler and the number of requests of the queue.
 keep_switching() {
 	local scheduler depth
 	while running; do
@@ -263,7 +268,8 @@ keep_switching() {
 	done
 }
 
-# Linux refuses either with EBUSY while a driver probes a PCI device.
+# keep_plugging: switch a CPU off and on. Linux refuses this with EBUSY while a driver probes a
+# PCI device.
 keep_plugging() {
 	while running; do
 		pause
@@ -273,8 +279,9 @@ keep_plugging() {
 	done
 } 2>/dev/null
 
-# All memory but 192 MiB in use, and then more read than that can hold. With less, and
-# without a pause, the guest does nothing but read its programs again.
+# keep_reclaiming: use all memory but LEFT_MIB, and read more than fits into that, so that Linux
+# has to reclaim memory. With less free memory, or without a pause, the guest would only read its
+# programs from the disk again and again.
 keep_reclaiming() {
 	local free_kib
 	mount -o remount,size=100% /dev/shm
@@ -288,12 +295,12 @@ keep_reclaiming() {
 	done
 }
 
-@test "what was written verifies, while all changes around it" {
+@test "all data verifies while the driver, the queue, CPUs and memory change" {
 	local what pid seconds=60
 	local -a pids
 	local -a counts=(psync libaio io_uring dd discards fstrims bytes-trimmed rebinds
 		fio-broken-off cpu-cycles reclaims)
-	# a PMR's disk has neither
+	# A PMR's disk has no queue, and so neither schedulers nor nr_requests.
 	[ "$KIND" = pmr ] || counts+=(none mq-deadline bfq nr_requests)
 	[ -z "$FULL" ] || seconds=600
 	FUNCTION=$(controller)
@@ -310,15 +317,15 @@ keep_reclaiming() {
 	start keep_reclaiming
 	run_for $seconds "${counts[@]}"
 	for pid in "${pids[@]}"; do
-		wait "$pid" || report_error "one of those who take part failed"
+		wait "$pid" || report_error "one of the programs failed"
 	done
 	for what in "${counts[@]}"; do
 		note "$what: $(counted "$what")"
 	done
 	for what in psync libaio io_uring dd dd-back discard fstrim; do
-		note "$what broken off by a disk that went: $(counted "$what-broken-off")"
+		note "$what interrupted by an unbind: $(counted "$what-broken-off")"
 	done
-	note "bytes acknowledged to dd and found: $(counted bytes)"
+	note "bytes that dd has written and read: $(counted bytes)"
 	if [ -e "$BATS_TEST_TMPDIR/errors" ]; then
 		cat "$BATS_TEST_TMPDIR/errors"
 		return 1

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Sleep: suspend_guest in a guest, and who wakes it. A guest asleep cannot do
-# that itself: QEMU's RTC does not reach one in s2idle, and none may oversleep for an
-# alarm that rang while it was still going to bed.
+# Sleep. suspend_guest runs in a guest, and this script wakes it. The guest cannot do that itself:
+# QEMU's RTC does not wake a guest from s2idle, and an alarm that goes off before the guest is
+# asleep is lost.
 #
-# With one CPU: when the guest wakes SeaBIOS starts the others, in memory that is not
-# writable by then. They spin for a lock there, which in TCG stops the first CPU each
-# time, so that Linux hardly gets to the point where it would start them itself.
+# The guest has one CPU. When a guest wakes up, SeaBIOS starts the other CPUs in memory that is not
+# writable then. They spin on a lock, which in TCG stops the first CPU each time, so that Linux
+# needs very long to start them itself.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,7 +24,7 @@ qmp() { # COMMAND
 	echo "{\"execute\": \"$1\"}" >&5
 }
 
-# S3, of which QEMU tells
+# wake_from_s3: wake the guest when QEMU reports that it is in S3.
 wake_from_s3() {
 	local event
 	qmp qmp_capabilities
@@ -38,7 +38,8 @@ wake_from_s3() {
 	done
 }
 
-# s2idle, of which QEMU knows nothing: the button means nothing else in this guest
+# press_power_button: wake the guest from s2idle, which QEMU does not report. The button does
+# nothing else in this guest.
 press_power_button() {
 	while sleep 2; do
 		qmp system_powerdown
@@ -60,7 +61,7 @@ qemu-configs/boot.sh --kernel "${KERNEL:-6.12}" --config cmb-pmr --append iomem=
 	-- bats --tap tests/suspend_guest >"$work/tap" || status=$?
 cat "$work/tap"
 
-# Linux takes a sleep that the platform has refused for a short one
+# If the platform has refused to sleep, Linux reports a short sleep. So compare with QEMU's events.
 claimed=$(awk '/^# deep: / { times += $3 } END { print times + 0 }' "$work/tap")
 suspends=$(wc -l <"$work/suspends")
 if [ "$suspends" != "$claimed" ]; then

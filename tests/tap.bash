@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# TAP for the .t files, which run outside of a guest.
+# TAP (Test Anything Protocol) for the .t files, which run on the host.
 
 number=0
 

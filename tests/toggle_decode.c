@@ -2,14 +2,17 @@
 /*
  * usage: toggle_decode DISK FUNCTION TIMES [pulse]
  *
- * Write DISK and read it, or discard it and read it, while the memory decoders of the PCI
- * function that it is on are switched off and on again, 6 to 30 ms later, TIMES times. Who
- * switches takes the one CPU from who copies, who has it for some tenths of a millisecond
- * of the silence and then again when it is over: to a copy in that time the controller
- * answers before and after. Or, for pulses, they are switched on at once, by another CPU
- * than the one that copies. What was both written and read has to be what it was, and
- * what was discarded zeros. What was done is said in one line of NAME=NUMBER, and the
- * status is 0 if nothing was wrong.
+ * Switch memory decoding of the PCI function FUNCTION off and on again, TIMES times, while
+ * another process writes or discards DISK, which is on that function, and reads it. Data that
+ * was written and read has to be right, and data that was discarded has to read as zeros.
+ *
+ * By default decoding is off for 6 to 30 ms, and the guest must have one CPU. The copying
+ * process has the CPU for some tenths of a millisecond of that time, and then again when
+ * decoding is on. So the controller answers before and after such a copy, but not during it.
+ * With "pulse", decoding is switched on again at once. The guest must have a second CPU for
+ * that, because the first one copies.
+ *
+ * The output is one line of NAME=NUMBER. The status is 0 if no data was wrong.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -28,32 +31,32 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Eight times what the disk takes in one piece, of reads and writes as of discards */
+/* Eight times the limit for one request: 1 MiB for reads, writes and discards */
 #define LENGTH	(8 << 20)
 
-/* What is looked at of that: a piece that was lost is no shorter than a step. */
+/* Only a block in each step is compared, because no lost copy is shorter than a step. */
 #define BLOCK	4096
 #define STEP	65536
 
-/* The disk gets one of two contents in turn, or zeros, so that a write that was lost shows. */
+/* The disk gets three contents in turn, the last by a discard, so that a lost write shows. */
 #define DISCARD	2
 #define TURNS	3
 
-/* Where a read has left nothing */
+/* The buffer's content before a read */
 #define NOT_READ	0xa5
 
-/* How long decoding is on between two times that it is off */
+/* The time for which decoding is on, without "pulse" */
 #define ON_US		30000
 
 /*
- * How long it is off: the program sleeps for up to SLEEP_US, in which the other process
- * copies, and then keeps the CPU for SPIN_MIN_US and up to SPIN_MORE_US more.
+ * The time for which it is off: the switching process sleeps for less than SLEEP_US, so that
+ * the other one copies. Then it keeps the CPU for SPIN_MIN_US and less than SPIN_MORE_US more.
  */
 #define SLEEP_US	600
 #define SPIN_MIN_US	6000
 #define SPIN_MORE_US	24000
 
-/* How long it is on between two pulses: PULSE_MIN_US and up to PULSE_MORE_US more */
+/* The time for which it is on, with "pulse": PULSE_MIN_US and less than PULSE_MORE_US more */
 #define PULSE_MIN_US	3000
 #define PULSE_MORE_US	20000
 
@@ -81,7 +84,7 @@ static void set_command(int config, __u16 command)
 		err(errno, "command");
 }
 
-/* At random, less than LIMIT */
+/* Return a random number from 0 to LIMIT - 1. */
 static unsigned int below(unsigned int limit)
 {
 	return limit * drand48();
@@ -95,7 +98,7 @@ static __u64 now_us(void)
 	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
 }
 
-/* Keep the CPU for so long, from whoever would copy on it. */
+/* Keep the CPU, so that the other process does not copy on it. */
 static void spin_us(unsigned int us)
 {
 	__u64 end = now_us() + us;
@@ -128,7 +131,7 @@ static void switch_decoders(const char *function, long times, bool pulse)
 	}
 }
 
-/* All of it is this word, over and over again. */
+/* Return a buffer that repeats WORD. */
 static __u64 *content(__u64 word)
 {
 	__u64 *data = aligned_alloc(BLOCK, LENGTH);
@@ -149,7 +152,7 @@ static bool put(int disk, int turn, const void *data)
 	return pwrite(disk, data, LENGTH, 0) == LENGTH;
 }
 
-/* What was there before the read is not to be taken for what was read. */
+/* The buffer's old content must not be taken for data that was read. */
 static bool get(int disk, char *data)
 {
 	for (size_t at = 0; at < LENGTH; at += STEP)
@@ -165,7 +168,7 @@ static bool is_right(const char *data, const void *wanted)
 	return true;
 }
 
-/* Returns how many copies are wrong. */
+/* Copy until process PID ends. Return how many copies are wrong. */
 static unsigned int copy_until_end_of(pid_t pid, int disk)
 {
 	__u64 *contents[TURNS] = { content(1), content(2), content(0) };

@@ -2,19 +2,19 @@
 /*
  * usage: verify_io [--fsync] DISK
  *
- * Read and write DISK at random, past caches, and hold every byte read against what it may
- * be. Ends on SIGTERM, with everything read once more, and says what was done in one line of
- * NAME=NUMBER. Its status is 0 if no byte was wrong, and 1 if one was.
+ * Read and write DISK at random with O_DIRECT, and verify every byte that was read. On
+ * SIGTERM read all of DISK once more, print one line of NAME=NUMBER, and end. The status is 0
+ * if no byte was wrong, and 1 if one was.
  *
- * A block of 4 KiB bears stamps: each of its words holds the block's number, the number of
- * the write and the word's place. A write that succeeded leaves one stamp possible. One that
- * failed adds its own to those that were possible before: any word may be old or new. A read
- * is an error, or every word of it is possible; and what was once read whole is what the
- * block holds from then on.
+ * Each word of a block of 4 KiB holds a stamp: the block's number, the number of the write
+ * and the word's place. After a write that succeeded only its stamp is possible. A write
+ * that failed adds its stamp to the possible ones, because each word may be old or new. A
+ * read either fails, or each of its words has a possible stamp. If all words of a block have
+ * the same stamp, only that one is possible from then on.
  *
- * --fsync is for a disk that says with fsync() only what became of a write, and whose reads
- * cannot fail. All writes since the last fsync() that succeeded count as failed. Nothing is
- * read before the end. There is one worker, for an error is told to one fsync() alone.
+ * --fsync is for a disk that reports errors of writes only at fsync(), and whose reads cannot
+ * fail. All writes since the last fsync() that succeeded count as failed. DISK is read only
+ * at the end. There is one worker, because only one fsync() reports an error.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -34,12 +34,13 @@
 #define WORDS	(BLOCK / sizeof(__u64))
 #define WORKERS	4
 
-/* The disk takes 1 << PIECE_ORDER blocks in one piece. Most requests are no longer. */
+/* The limit for one request is 1 << PIECE_ORDER blocks. This part of the requests is no longer. */
 #define PIECE_ORDER	8
 #define SHORT_REQUESTS	0.9
-#define LONGEST		(1 << (PIECE_ORDER + 2))	/* blocks in one request */
+/* Blocks in the longest request */
+#define LONGEST		(1 << (PIECE_ORDER + 2))
 
-/* Before a read: it is not the content of any block. */
+/* The buffer's content before a read, which no block has */
 #define NOT_READ	0xa5
 
 /* A stamp has the block's number above this bit, and the number of the write below. */
@@ -47,13 +48,13 @@
 /* A word has its place in the block above this bit. */
 #define PLACE_SHIFT	55
 
-/* Blocks in a write at the beginning */
+/* Blocks in each of the first writes, which fill the disk */
 #define FIRST_WRITE	16
-/* With --fsync: writes before an fsync(), and blocks in each, at most */
+/* With --fsync: the most writes before an fsync(), and the most blocks in each */
 #define SYNC_WRITES	4
 #define SYNC_BLOCKS	16
 
-/* Wrong bytes of which each block is told */
+/* Blocks are reported until there are this many wrong bytes. */
 #define MOST_COMPLAINTS	(8 * BLOCK)
 
 enum {
@@ -66,7 +67,7 @@ static const char * const names[COUNTS] = {
 	"verified", "wrong", "unread", "slowest_ms"
 };
 
-/* Each word of a block bears one of these stamps. The last of them is the latest. */
+/* Each word of a block has one of these stamps. The last of them is the latest. */
 struct possible {
 	size_t count, room;
 	__u64 *stamps;
@@ -82,7 +83,7 @@ static bool use_fsync;
 static struct worker workers[WORKERS];
 static unsigned int worker_count = WORKERS;
 
-/* What a worker has for itself */
+/* The variables of a worker, which is a process of its own */
 static int fd;
 static __u64 first, blocks;		/* its part of the disk */
 static struct possible *possible;	/* of each block */
@@ -105,13 +106,13 @@ static __u64 min(__u64 a, __u64 b)
 	return a < b ? a : b;
 }
 
-/* At random, one of the numbers from 0 on that are less than LIMIT */
+/* Return a random number from 0 to LIMIT - 1. */
 static __u64 below(__u64 limit)
 {
 	return limit * drand48();
 }
 
-/* Time in which the machine sleeps counts, because a request waits meanwhile. */
+/* This clock also counts while the machine sleeps, because requests wait meanwhile. */
 static __u64 now_ms(void)
 {
 	struct timespec now;
@@ -120,7 +121,7 @@ static __u64 now_ms(void)
 	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
 }
 
-/* The word's place is in its upper bits. The same turns such a word into its stamp. */
+/* Turn a stamp into the word at PLACE, or such a word into its stamp. */
 static __u64 stamped(__u64 stamp, size_t place)
 {
 	return stamp ^ (__u64)place << PLACE_SHIFT;
@@ -164,7 +165,7 @@ static void only_latest(struct possible *possible)
 	only_possible(possible, possible->stamps[possible->count - 1]);
 }
 
-/* One request: true if all of it was served, false if it failed as it may */
+/* Make one request. Return false if it failed in one of the ways that are allowed. */
 static bool request(bool write, __u64 block, size_t count)
 {
 	off_t offset = (first + block) * BLOCK;
@@ -182,7 +183,7 @@ static bool request(bool write, __u64 block, size_t count)
 	if (took > did[SLOWEST_MS])
 		did[SLOWEST_MS] = took;
 
-	/* A disk that has lost its size serves a part of it, or nothing. */
+	/* A disk that has lost its size serves only a part of the request, or nothing. */
 	if (served >= 0)
 		return (size_t)served == length;
 	if (error == EIO || error == ENODEV || error == ENOSPC || error == ENXIO)
@@ -264,7 +265,7 @@ static void verify(__u64 block, const __u64 *data)
 	did[WRONG] += count * sizeof(__u64);
 	if (did[WRONG] < MOST_COMPLAINTS)
 		complain(block, wrong, count);
-	/* This has been said now, and is not to be said again at every read. */
+	/* Report a wrong stamp only once, and not at every read. */
 	for (size_t i = 0; i < count; i++)
 		if (!is_possible(is, wrong[i]))
 			add_possible(is, wrong[i]);
@@ -273,7 +274,7 @@ static void verify(__u64 block, const __u64 *data)
 static bool read_blocks(__u64 block, size_t count)
 {
 	did[READS]++;
-	/* What an earlier read has left is not to be taken for this one's. */
+	/* The data of an earlier read must not be taken for that of this one. */
 	memset(buffer, NOT_READ, count * BLOCK);
 	if (!request(false, block, count)) {
 		did[FAILED_READS]++;
@@ -297,7 +298,7 @@ static void write_and_sync(void)
 	sync_blocks();
 }
 
-/* Most requests are up to what the disk takes in one piece, some are four times that. */
+/* Most requests are up to the limit for one request, some are two or four times as long. */
 static void read_or_write(void)
 {
 	unsigned int order;
@@ -346,12 +347,12 @@ static void report(void)
 }
 
 /*
- * A worker has a part of the disk for itself, and does one request at a time. It reports
- * twice: when everything is stamped, and at its end.
+ * A worker has a part of the disk for itself, and makes one request at a time. It reports
+ * its counts twice: when all blocks have a stamp, and at its end.
  */
 static void work(unsigned int worker)
 {
-	/* Workers do not write into each other's lines. */
+	/* Lines of several workers must not mix. */
 	setlinebuf(stderr);
 	signal(SIGTERM, stop);
 	open_part(worker);
