@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The main job, run in a guest: from the stock nvme driver to nvme_cmb, then the
-# CMB, or the PMR where there is none, as anyone's disk, with a file system on it that
-# must be found intact.
+# The demonstration of "make run", in a guest: nvme_cmb takes the controller over from the stock
+# driver. Then the CMB, or the PMR if there is no CMB, is a disk with a file system. All data on
+# it is verified.
 
 # shellcheck source=qemu-configs/lib.sh
 . "${BASH_SOURCE%/*}/../lib.sh"
@@ -17,8 +17,8 @@ show_stock_driver() {
 	echo "driver    : $(basename "$(readlink -f "$device/driver")"), PCI function ${device##*/}"
 }
 
-# Half of what is free, but no more than keeps a large CMB quick to try
-half_of_free() { # -> KiB
+# half_of_free: print half of the free space in KiB, but not more than is quick to write.
+half_of_free() {
 	local free_kib
 	free_kib=$(df --output=avail -k "$mnt" | tail -n 1)
 	echo $((free_kib / 2 < 32768 ? free_kib / 2 : 32768))
@@ -30,7 +30,7 @@ fill() {
 	dd if="$work/random" of="$mnt/random" bs=64K conv=fsync
 }
 
-# Every block of a file written in random order, then read and checked in another
+# verify: write the blocks of a file in random order, and verify them in another order.
 verify() {
 	local size rw
 	size=$(half_of_free)k
@@ -47,7 +47,7 @@ found_intact() {
 	umount "$mnt"
 }
 
-# Of the bare disk, and last: the writes leave nothing on it as it was
+# measure: measure the disk without the file system. This comes last, because it overwrites it.
 measure() {
 	local bs rw
 	for bs in 4k 64k 1m; do

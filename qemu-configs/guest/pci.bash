@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Which driver has which PCI function: for all scripts that run in the guest.
+# Bind PCI functions to drivers, for all scripts that run in the guest.
 
 SYS_PCI=/sys/bus/pci
 
-# controllers: the NVMe functions, in bus order, one a line.
+# controllers: print the NVMe functions in bus order, one in a line.
 controllers() {
 	local dev class
 	for dev in "$SYS_PCI"/devices/*; do
@@ -14,8 +14,8 @@ controllers() {
 	done
 }
 
-# bind DRIVER FUNCTION: take it from the driver that has it, and give it to DRIVER. False if
-# that does not take it.
+# bind DRIVER FUNCTION: unbind FUNCTION from its driver, and bind it to DRIVER. False if DRIVER
+# declines it.
 bind() {
 	local dev=$SYS_PCI/devices/$2
 	unbind "$2"
@@ -25,8 +25,8 @@ bind() {
 	bound "$1" "$2"
 }
 
-# unbind FUNCTION...: if a driver has it. udev reads a disk that has come, and holds its
-# number for as long: wait for it, so that the next disk gets the number that is expected.
+# unbind FUNCTION...: unbind each FUNCTION that has a driver. udev reads a new disk, which keeps
+# its number for that time. So wait for udev, and the next disk gets the number that is expected.
 unbind() {
 	local function driver
 	for function; do
@@ -36,12 +36,12 @@ unbind() {
 	settle
 }
 
-# bound DRIVER FUNCTION
+# bound DRIVER FUNCTION: true if FUNCTION is bound to DRIVER
 bound() {
 	[ "$(readlink -f "$SYS_PCI/devices/$2/driver")" = "$SYS_PCI/drivers/$1" ]
 }
 
-# settle: udev has read what it wants from disks that came or changed.
+# settle: wait until udev has handled all new and changed disks.
 settle() {
 	udevadm settle --timeout=60
 }

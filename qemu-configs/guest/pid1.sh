@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# PID 1 of the guest, in place of systemd: brings up /dev the way Debian does,
-# runs the one command of this boot on ttyS1, leaves its status on ttyS2.
+# PID 1 of the guest, instead of systemd. It sets up /dev as Debian does, runs the one command of
+# this boot on ttyS1, and writes its status to ttyS2.
 
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root LANG=C.UTF-8
@@ -20,7 +20,7 @@ ln -sfT /proc/self/fd /dev/fd
 echo "lab: the log is read from here" >/dev/kmsg
 echo nvme-cmb >/proc/sys/kernel/hostname
 
-# boot.sh has Linux boot on one CPU
+# boot.sh lets Linux boot with one CPU.
 for cpu in /sys/devices/system/cpu/cpu[1-9]*/online; do
 	[[ ! -e $cpu ]] || echo 1 >"$cpu"
 done
@@ -31,8 +31,8 @@ set -a
 . ./environment
 set +a
 
-# The modules go where "make modules_install" would put them, so that modprobe
-# and udev find them by their aliases
+# Move the modules to where "make modules_install" would put them, so that modprobe and udev find
+# them by their aliases.
 if [[ -e nvme_cmb.ko ]]; then
 	mkdir -p "/lib/modules/$(uname -r)/updates"
 	mv nvme_cmb*.ko "/lib/modules/$(uname -r)/updates"
@@ -40,12 +40,12 @@ if [[ -e nvme_cmb.ko ]]; then
 fi
 
 qemu-configs/guest/udevd || exit
-# no more than what modules are loaded for and the tests look at: each other device
-# costs its share of the boot, and there are 200 of them
+# Only devices that need a module, or that tests use. The 200 other ones would make the boot
+# longer.
 udevadm trigger --action=add --subsystem-match={pci,virtio,virtio-ports,nvme,nvme-subsystem,block}
 udevadm settle
 
-exec <>/dev/ttyS1 # a terminal that nobody holds open forgets its size
+exec <>/dev/ttyS1 # a terminal loses its size when it is closed
 if [[ -s terminal ]]; then
 	read -ra size <terminal
 	stty sane "${size[@]}"
@@ -53,9 +53,9 @@ else
 	stty raw -echo
 fi
 echo ready >&0
-# The leader of a session takes the terminal along when it ends, with what was not sent
-# yet. So that is not the command, but a shell that waits first, as stty does.
-# shellcheck disable=SC2016 # its status, not ours
+# When the leader of a session ends, its terminal is hung up, and output that was not sent yet is
+# lost. So the leader is a shell, in which stty waits for the output.
+# shellcheck disable=SC2016 # that shell expands the variable
 setsid --ctty --wait bash -c './command; status=$?; stty raw -echo; exit $status' >&0 2>&1
 echo $? >/dev/ttyS2
 busybox reboot -f

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Give every NVMe controller from the stock driver to nvme_cmb. One that nvme_cmb declines
-# goes back.
+# Bind all NVMe controllers of the stock driver to nvme_cmb. Those that nvme_cmb declines are bound
+# to the stock driver again.
 set -eu
 
 # shellcheck source=qemu-configs/guest/pci.bash

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Start udevd with the socket that udevadm talks to, as systemd does: one whose messages
- * bear their sender's credentials from the beginning. On a socket of its own, udevd asks
- * for them only when it has accepted a connection. A message that comes in between has
- * none, so it hangs up on it, and "udevadm settle" fails once in some hundreds of times.
+ * Start udevd with a control socket that has SO_PASSCRED, as systemd does. On a socket of its
+ * own, udevd sets SO_PASSCRED only after it has accepted a connection. A message that arrives
+ * before that has no credentials. udevd closes the connection then, and "udevadm settle" fails
+ * once in some hundreds of times.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -17,7 +17,7 @@
 
 #define DAEMON	"/lib/systemd/systemd-udevd"
 
-/* As sd_listen_fds(3) says: the first descriptor that is handed on */
+/* The first descriptor that is passed on: SD_LISTEN_FDS_START of sd_listen_fds(3) */
 #define FIRST_FD	3
 
 static void set_number(const char *name, int number)
