@@ -46,7 +46,7 @@ decode_off_for() {
 
 @test "decoding switched off under load: errors, and no wrong byte" {
 	local i times min_ms=50 max_ms=500 seed=1
-	times=$(in_full 100 35)
+	times=$(in_full 100 15)
 	RANDOM=$seed
 	start_io "$TARGET"
 	for ((i = 0; i < times; i++)); do
@@ -65,7 +65,7 @@ decode_off_for() {
 	# QEMU's timers wait for the lock that each access to a CMB takes.
 	[ "$KIND" = pmr ] || skip "no timer interrupts a copy from a CMB in QEMU"
 	local times
-	times=$(in_full 400 100)
+	times=$(in_full 400 50)
 	tests/toggle_decode "/dev/$TARGET" "$(target)" "$times" >"$BATS_TEST_TMPDIR/counts"
 	note "$times times off for 6-30 ms: $(cat "$BATS_TEST_TMPDIR/counts")"
 	fails grep -q "copies=0 " "$BATS_TEST_TMPDIR/counts"

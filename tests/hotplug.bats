@@ -24,14 +24,14 @@ plug_and_check() {
 }
 
 @test "unplugged under load: errors, and no wrong byte" {
-	cycle_under_load "$(in_full 40 17)" unplug plug_and_check
+	cycle_under_load "$(in_full 40 7)" unplug plug_and_check
 }
 
 # fio does not verify here. If a disk loses its size, fio would also verify blocks that it could
 # not read. The test above verifies data.
 @test "unplugged under each of fio's engines: fio ends with errors" {
 	local i times engine begin slowest=0 engines=(psync libaio io_uring)
-	times=$(in_full 10 6)
+	times=$(in_full 10 3)
 	for ((i = 0; i < times; i++)); do
 		engine=${engines[i % 3]}
 		fio --name=load --filename="$DISK" --direct=1 --bs=16k \

@@ -9,8 +9,8 @@
 
 load lib.bash
 
-TIMES=$(in_full 100 12)
-TIMES_BUSY=$(in_full 20 5)
+TIMES=$(in_full 100 5)
+TIMES_BUSY=$(in_full 20 3)
 
 setup_file() {
 	load_driver

@@ -23,7 +23,7 @@ cd "$(dirname "$0")/.."
 readonly MIN_RECORDS=20
 readonly SIGTERM=15
 
-cycles=4
+cycles=2
 [[ ! ${FULL-} ]] || cycles=20
 seed=${SEED:-$RANDOM}
 RANDOM=$seed
