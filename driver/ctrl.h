@@ -79,6 +79,8 @@ bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_disconnected(const struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_ctrl_disable(struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_ctrl_shutdown(struct nvme_cmb_ctrl *ctrl);
+void nvme_cmb_ctrl_init_cfg(struct nvme_cmb_ctrl *ctrl);
+void nvme_cmb_ctrl_stop_cfg(struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_lock_cfg(struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_ctrl_unlock_cfg(struct nvme_cmb_ctrl *ctrl, bool locked);
 

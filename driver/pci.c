@@ -17,6 +17,7 @@
  *	window.c	a controller's memory, enabled and mapped
  *	cmb.c, pmr.c	what is particular to either
  *	ctrl.c		the controller: references, state, registers
+ *	cfg_lock.c	keeps user space from configuration space during a copy
  *	regs.c		what the registers' values mean
  */
 #include <linux/module.h>
