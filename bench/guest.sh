@@ -77,7 +77,7 @@ set_up() { # DEVICE
 	nvme_pmr) give "${cmbs[0]}" nvme_cmb ;;
 	memcpy) truncate -s 48M "${disks[$1]}" ;;
 	esac
-	udevadm settle
+	settle
 	[[ ! -e ${disks[$1]} ]] || fill "${disks[$1]}"
 	unbind "${cmbs[@]}"
 }
@@ -179,7 +179,6 @@ prepare() {
 		echo "$device"
 		set_up "$device"
 	done
-	udevadm settle
 	describe_guest
 }
 

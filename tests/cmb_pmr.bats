@@ -52,12 +52,10 @@ disks() {
 		exec 9<"$disk"
 		unbind "$(controller)"
 		bind nvme_cmb "$(controller)"
-		settle
 		[ "$(disks)" = "nvme_cmb1 nvme_pmr1" ]
 		exec 9<&-
 		unbind "$(controller)"
 		bind nvme_cmb "$(controller)"
-		settle
 		[ "$(disks)" = "nvme_cmb0 nvme_pmr0" ]
 	done
 }

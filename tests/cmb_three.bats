@@ -57,7 +57,6 @@ each_disk_holds() {
 	local -a functions
 	mapfile -t functions < <(controllers)
 	unbind "${functions[1]}"
-	settle
 	[ ! -e /dev/nvme_cmb1 ]
 	[ -e /dev/nvme_cmb2 ]
 	bind nvme_cmb "${functions[1]}"

@@ -40,7 +40,6 @@ namespace_holds() {
 
 @test "a running controller is taken over" {
 	bind nvme_cmb "$(controller)"
-	settle
 	[ ! -e $NAMESPACE ]
 	ends_hold_data "$DISK"
 }

@@ -181,7 +181,6 @@ load_driver() {
 	for controller in $(controllers); do
 		bind nvme_cmb "$controller"
 	done
-	settle
 }
 
 # unload_driver: remove the module. A PMR that was given to libnvdimm keeps it in use until the

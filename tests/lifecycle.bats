@@ -152,7 +152,6 @@ reload_busy() {
 	fails dd if=/dev/zero of="$mnt/file" bs=4k count=1 conv=fsync
 	umount "$mnt"
 	bind nvme_cmb "$(controller)"
-	settle
 	[ -e "$DISK" ]
 }
 

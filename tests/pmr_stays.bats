@@ -49,6 +49,5 @@ intact() {
 	plug_in
 	wait_for "a driver to have it" test -e "$SYS_PCI/devices/$function/driver"
 	bind nvme_cmb "$function"
-	settle
 	intact "before unplug"
 }

@@ -17,6 +17,5 @@ for function in $(controllers); do
 	dmesg | grep "nvme_cmb.*$function" || true
 	echo >"$SYS_PCI/devices/$function/driver_override"
 	echo "$function" >"$SYS_PCI/drivers_probe"
-	settle
 done
 settle
