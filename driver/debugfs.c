@@ -32,18 +32,21 @@
 
 static struct dentry *nvme_cmb_debugfs_root;
 
-/* Counts the disks that keep accounts, and one more for the tracepoint. */
-DEFINE_STATIC_KEY_FALSE(nvme_cmb_accounting);
+/*
+ * Counts the disks that keep accounts, and one more for the tracepoint. A static key would save
+ * a load, but patches code. QEMU's TCG may execute the breakpoint of a patch that is complete.
+ */
+atomic_t nvme_cmb_accounting;
 
 int nvme_cmb_trace_reg(void)
 {
-	static_branch_inc(&nvme_cmb_accounting);
+	atomic_inc(&nvme_cmb_accounting);
 	return 0;
 }
 
 void nvme_cmb_trace_unreg(void)
 {
-	static_branch_dec(&nvme_cmb_accounting);
+	atomic_dec(&nvme_cmb_accounting);
 }
 
 struct nvme_cmb_field {
@@ -185,9 +188,9 @@ static void nvme_cmb_accounting_switch(struct nvme_cmb_account *account,
 {
 	mutex_lock(&account->mutex);
 	if (on && !account->on)
-		static_branch_inc(&nvme_cmb_accounting);
+		atomic_inc(&nvme_cmb_accounting);
 	else if (!on && account->on)
-		static_branch_dec(&nvme_cmb_accounting);
+		atomic_dec(&nvme_cmb_accounting);
 
 	/* A request that ends after this is not counted, also if it began before. */
 	spin_lock(&account->lock);

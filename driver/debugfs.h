@@ -5,8 +5,8 @@
 #ifndef NVME_CMB_DEBUGFS_H
 #define NVME_CMB_DEBUGFS_H
 
+#include <linux/atomic.h>
 #include <linux/blk-mq.h>
-#include <linux/jump_label.h>
 #include <linux/ktime.h>
 #include <linux/mutex.h>
 #ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
@@ -46,7 +46,7 @@ struct nvme_cmb_account {
 	} stats[NVME_CMB_OPS];
 };
 
-DECLARE_STATIC_KEY_FALSE(nvme_cmb_accounting);
+extern atomic_t nvme_cmb_accounting;
 
 void nvme_cmb_account_init(void);
 void nvme_cmb_account_exit(void);
@@ -63,7 +63,7 @@ void nvme_cmb_account_end(struct nvme_cmb_disk *disk, enum req_op op,
  */
 static inline u64 nvme_cmb_account_begin(void)
 {
-	if (static_branch_unlikely(&nvme_cmb_accounting))
+	if (atomic_read(&nvme_cmb_accounting))
 		return ktime_get_ns();
 	return 0;
 }
