@@ -104,4 +104,7 @@ void nvme_cmb_submit_bio(struct bio *bio);
 struct nvme_cmb_user *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 					unsigned int block_size);
 
+extern const struct attribute_group *nvme_cmb_cmb_groups[];
+extern const struct attribute_group *nvme_cmb_pmr_groups[];
+
 #endif

@@ -10,6 +10,7 @@
  *	region.c	the memories of a controller, all at once
  *	pmem_dev.c	a PMR for libnvdimm (pmem.c: the module nvme_cmb_pmem)
  *	disk.c		the gendisk
+ *	sysfs.c		what it shows in sysfs
  *	mq.c, bio.c	its requests (CMB), its bios (PMR)
  *	transfer.c	the bytes of a request, and the proof that they were copied
  *	debugfs.c	what requests cost, and faults that tests ask for
