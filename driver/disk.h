@@ -26,7 +26,7 @@ enum { NVME_CMB_FAILED, NVME_CMB_DEAD };
  * @state: NVME_CMB_FAILED and NVME_CMB_DEAD, as bits
  * @checked_ns: when the controller last answered a check, by ktime_get_ns()
  * @dead_work: tells the block layer that the disk is dead, if the device is gone by then
- * @mq: for mq.c
+ * @mq: for mq.c and serve.c
  * @mq.tag_set: the tags of its requests
  * @mq.lock: protects the next two
  * @mq.pending: requests to serve

@@ -12,6 +12,7 @@
  *	disk.c		the gendisk
  *	sysfs.c		what it shows in sysfs
  *	mq.c, bio.c	its requests (CMB), its bios (PMR)
+ *	serve.c		the task that copies a CMB's requests
  *	transfer.c	the bytes of a request, and the proof that they were copied
  *	debugfs.c	what requests cost, and faults that tests ask for
  *	measure.c	which way to copy is the cheapest
