@@ -38,7 +38,11 @@ suite_passes() {
 	suite_passes nvme_cmb_copy
 }
 
+@test "PRP entries stand for the bytes of a command, at every page size" {
+	suite_passes nvme_cmb_prp
+}
+
 @test "this file runs all suites" {
 	ls $KUNIT
-	[ "$(find $KUNIT -mindepth 1 -maxdepth 1 -name 'nvme_cmb*' | wc -l)" -eq 2 ]
+	[ "$(find $KUNIT -mindepth 1 -maxdepth 1 -name 'nvme_cmb*' | wc -l)" -eq 3 ]
 }
