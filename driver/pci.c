@@ -21,6 +21,7 @@
  *	cmb.c, pmr.c	what is particular to either
  *	ctrl.c		the controller: references, state, registers
  *	cfg_lock.c	keeps user space from configuration space during a copy
+ *	queue.c		a submission queue and a completion queue
  *	prp.c		where the bytes of a command lie
  *	regs.c		what the registers' values mean
  */

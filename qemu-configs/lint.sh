@@ -50,7 +50,7 @@ compile_strictly() { # ROOT
 		strict=()
 		[[ $release != 6.1.* ]] || strict=(KCFLAGS='-include /mnt/minmax.h')
 		compile_module W=1 "${strict[@]}" modules 2>&1 | silent
-		compile_module W=1 CONFIG_KUNIT=m driver/tests/{copy,prp,regs}_kunit.o 2>&1 | silent
+		compile_module W=1 CONFIG_KUNIT=m driver/tests/{copy,prp,queue,regs}_kunit.o 2>&1 | silent
 	done
 }
 

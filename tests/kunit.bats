@@ -42,7 +42,11 @@ suite_passes() {
 	suite_passes nvme_cmb_prp
 }
 
+@test "queues of every size wrap, and a doorbell is rung when it has to be" {
+	suite_passes nvme_cmb_queue
+}
+
 @test "this file runs all suites" {
 	ls $KUNIT
-	[ "$(find $KUNIT -mindepth 1 -maxdepth 1 -name 'nvme_cmb*' | wc -l)" -eq 3 ]
+	[ "$(find $KUNIT -mindepth 1 -maxdepth 1 -name 'nvme_cmb*' | wc -l)" -eq 4 ]
 }
