@@ -36,6 +36,7 @@ void nvme_cmb_ctrl_init(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev,
 	ctrl->state = NVME_CMB_CTRL_NEW;
 	ctrl->index = -1;
 	ctrl->pdev = pdev;
+	mutex_init(&ctrl->mutex);
 	nvme_cmb_ctrl_init_cfg(ctrl);
 }
 
@@ -237,19 +238,54 @@ bool nvme_cmb_ctrl_disconnected(const struct nvme_cmb_ctrl *ctrl)
 	       pci_channel_io_perm_failure;
 }
 
+static void nvme_cmb_ctrl_stop_queues(struct nvme_cmb_ctrl *ctrl)
+{
+	unsigned int i;
+
+	WRITE_ONCE(ctrl->nr_io, 0);
+	for (i = 0; i < ctrl->nr_queues; i++)
+		nvme_cmb_queue_stop(&ctrl->queues[i]);
+}
+
 /**
- * nvme_cmb_ctrl_disable - disable the controller
+ * nvme_cmb_ctrl_busy - does the controller have I/O commands?
  * @ctrl: the controller
  *
- * Firmware and other drivers leave controllers enabled. Clear CC.EN and wait
- * for CSTS.RDY to follow, for as long as CAP.TO allows (1.4, 3.1.1: units of
- * 500 ms).
- *
- * Context: may sleep.
- * Return: 0, -ETIMEDOUT if CSTS.RDY stays set, -ENODEV if the controller
- * stopped answering.
+ * Context: any. Nobody may free the queues meanwhile.
+ * Return: true if it has some at this moment.
  */
-int nvme_cmb_ctrl_disable(struct nvme_cmb_ctrl *ctrl)
+bool nvme_cmb_ctrl_busy(const struct nvme_cmb_ctrl *ctrl)
+{
+	unsigned int i;
+
+	for (i = 1; i < ctrl->nr_queues; i++)
+		if (nvme_cmb_queue_busy(&ctrl->queues[i]))
+			return true;
+	return false;
+}
+
+/*
+ * End all commands. A controller that is there, and was not disabled, may still carry them out:
+ * clearing bus mastering does not stop what QEMU has begun. It is disabled as soon as it answers.
+ */
+static void nvme_cmb_ctrl_cancel_queues(struct nvme_cmb_ctrl *ctrl, bool disabled)
+{
+	bool lost = !disabled && nvme_cmb_ctrl_present(ctrl);
+	unsigned int i;
+
+	/* Before: whoever is told may write to the CMB at once. */
+	if (!lost)
+		WRITE_ONCE(ctrl->stray, false);
+	else if (nvme_cmb_ctrl_busy(ctrl))
+		WRITE_ONCE(ctrl->stray, true);
+	if (ctrl->stray)
+		queue_delayed_work(system_freezable_wq, &ctrl->reset, HZ / 4);
+	for (i = 0; i < ctrl->nr_queues; i++)
+		nvme_cmb_queue_cancel(&ctrl->queues[i],
+				      lost ? NVME_CMB_LOST : NVME_CMB_CANCELLED);
+}
+
+static int nvme_cmb_ctrl_clear_en(struct nvme_cmb_ctrl *ctrl)
 {
 	u64 timeout_us = (NVME_CAP_TIMEOUT(ctrl->cap) + 1) * 500 * USEC_PER_MSEC;
 	u32 cc = readl(ctrl->regs + NVME_REG_CC);
@@ -269,6 +305,62 @@ int nvme_cmb_ctrl_disable(struct nvme_cmb_ctrl *ctrl)
 		pci_err(ctrl->pdev, "not disabled after %llu ms: CSTS 0x%08x\n",
 			timeout_us / USEC_PER_MSEC, csts);
 	return ret;
+}
+
+/**
+ * nvme_cmb_ctrl_disable_locked - nvme_cmb_ctrl_disable() for those who have @ctrl->mutex
+ * @ctrl: the controller
+ *
+ * Context: may sleep.
+ * Return: as nvme_cmb_ctrl_disable().
+ */
+int nvme_cmb_ctrl_disable_locked(struct nvme_cmb_ctrl *ctrl)
+{
+	int ret;
+
+	nvme_cmb_ctrl_stop_queues(ctrl);
+	ret = nvme_cmb_ctrl_clear_en(ctrl);
+	if (ret)
+		pci_clear_master(ctrl->pdev);
+	nvme_cmb_ctrl_cancel_queues(ctrl, !ret);
+	return ret;
+}
+
+/**
+ * nvme_cmb_ctrl_disable - disable the controller
+ * @ctrl: the controller
+ *
+ * Firmware and other drivers leave controllers enabled. Clear CC.EN and wait
+ * for CSTS.RDY to follow, for as long as CAP.TO allows (1.4, 3.1.1: units of
+ * 500 ms). All commands end.
+ *
+ * Context: may sleep.
+ * Return: 0, -ETIMEDOUT if CSTS.RDY stays set, -ENODEV if the controller
+ * stopped answering.
+ */
+int nvme_cmb_ctrl_disable(struct nvme_cmb_ctrl *ctrl)
+{
+	int ret;
+
+	mutex_lock(&ctrl->mutex);
+	ret = nvme_cmb_ctrl_disable_locked(ctrl);
+	mutex_unlock(&ctrl->mutex);
+	return ret;
+}
+
+/**
+ * nvme_cmb_ctrl_cancel - end all commands of a controller that does not answer
+ * @ctrl: the controller
+ *
+ * Context: may sleep.
+ */
+void nvme_cmb_ctrl_cancel(struct nvme_cmb_ctrl *ctrl)
+{
+	mutex_lock(&ctrl->mutex);
+	nvme_cmb_ctrl_stop_queues(ctrl);
+	pci_clear_master(ctrl->pdev);
+	nvme_cmb_ctrl_cancel_queues(ctrl, false);
+	mutex_unlock(&ctrl->mutex);
 }
 
 /**

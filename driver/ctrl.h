@@ -7,10 +7,12 @@
 
 #include <linux/kref.h>
 #include <linux/ktime.h>
+#include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/timer.h>
 
 #include "compat.h"
+#include "queue.h"
 
 /**
  * enum nvme_cmb_ctrl_state - what a controller is good for
@@ -37,6 +39,21 @@ enum nvme_cmb_ctrl_state {
  * @regs: BAR 0; likewise
  * @cap: CAP, as read at probe
  * @vs: VS, as read at probe; see nvme_cmb_ctrl_alive()
+ * @mutex: serialises enabling and disabling it, and commands that someone waits for
+ * @queues: pairs of queues, the admin queues first; NULL if there are none
+ * @nr_queues: how many there are in memory
+ * @nr_vectors: interrupt vectors; see nvme_cmb_admin_vector()
+ * @nr_io: I/O queues that the controller knows
+ * @abort: the Abort command
+ * @aborting: bit 0 is set as long as the controller has it
+ * @stray: commands were given up that may still write to the CMB, until it is disabled
+ * @watch: while commands are under way, checks once a second that the controller lives
+ * @reset: brings it back; for reset.c
+ * @page_shift: the controller's page size (CC.MPS), as a power of two
+ * @max_transfer: bytes that one command may move (MDTS)
+ * @has_shadows: it can look for doorbells in memory
+ * @shadows: that memory: a page of the controller's for values, one for events; or NULL
+ * @shadows_dma: its address for the controller
  * @cfg: for nvme_cmb_ctrl_lock_cfg()
  * @cfg.holders: copies that use the lock, and one more for @cfg.timer
  * @cfg.expired: the time for which the lock is kept is over; no copy may join
@@ -53,6 +70,21 @@ struct nvme_cmb_ctrl {
 	void __iomem *regs;
 	u64 cap;
 	u32 vs;
+	struct mutex mutex;	/* see above */
+	struct nvme_cmb_queue *queues;
+	unsigned int nr_queues;
+	unsigned int nr_vectors;
+	unsigned int nr_io;
+	struct nvme_cmb_cmd abort;
+	unsigned long aborting;
+	bool stray;
+	struct delayed_work watch;
+	struct delayed_work reset;
+	unsigned int page_shift;
+	unsigned int max_transfer;
+	bool has_shadows;
+	void *shadows;
+	dma_addr_t shadows_dma;
 	struct {
 		atomic_t holders;
 		bool expired;
@@ -77,7 +109,10 @@ bool nvme_cmb_ctrl_regs_match(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_disconnected(const struct nvme_cmb_ctrl *ctrl);
+bool nvme_cmb_ctrl_busy(const struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_ctrl_disable(struct nvme_cmb_ctrl *ctrl);
+int nvme_cmb_ctrl_disable_locked(struct nvme_cmb_ctrl *ctrl);
+void nvme_cmb_ctrl_cancel(struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_ctrl_shutdown(struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_ctrl_init_cfg(struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_ctrl_stop_cfg(struct nvme_cmb_ctrl *ctrl);

@@ -19,14 +19,18 @@
  *	copy.c		bytes, to and from the window
  *	window.c	a controller's memory, enabled and mapped
  *	cmb.c, pmr.c	what is particular to either
+ *	admin.c		the controller, enabled: interrupts, queues
+ *	cmd.c		commands that the driver itself waits for
  *	ctrl.c		the controller: references, state, registers
  *	cfg_lock.c	keeps user space from configuration space during a copy
  *	queue.c		a submission queue and a completion queue
  *	prp.c		where the bytes of a command lie
  *	regs.c		what the registers' values mean
  */
+#include <linux/dma-mapping.h>
 #include <linux/module.h>
 
+#include "admin.h"
 #include "pci.h"
 
 static void nvme_cmb_dev_release(struct nvme_cmb_ctrl *ctrl)
@@ -88,14 +92,24 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		goto out_clear_master;
 	}
 
+	/* The memories need neither queues nor commands. */
+	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
+	if (!ret)
+		ret = nvme_cmb_admin_setup(&dev->ctrl);
+	if (ret)
+		pci_warn(pdev, "takes no commands (%d)\n", ret);
+
 	ret = nvme_cmb_regions_add(&dev->regions, &dev->ctrl,
 				   &nvme_cmb_options);
 	if (ret)
-		goto out_free_saved;
+		goto out_free_admin;
 	nvme_cmb_ctrl_set_state(&dev->ctrl, NVME_CMB_CTRL_LIVE);
 	return 0;
 
-out_free_saved:
+out_free_admin:
+	nvme_cmb_ctrl_disable(&dev->ctrl);
+	nvme_cmb_admin_free(&dev->ctrl);
+	cancel_delayed_work_sync(&dev->ctrl.reset);
 	kfree(dev->saved);
 out_clear_master:
 	pci_clear_master(pdev);
@@ -116,9 +130,18 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 
 	cancel_delayed_work_sync(&dev->replace);
 	cancel_delayed_work_sync(&dev->recovery_timeout);
+	/* Requests wait for commands that a controller that is gone does not complete. */
+	if (!nvme_cmb_ctrl_present(&dev->ctrl))
+		nvme_cmb_ctrl_cancel(&dev->ctrl);
 	nvme_cmb_regions_del(&dev->regions);
 	/* Not earlier: what was written to a disk is written back when it is deleted. */
 	nvme_cmb_ctrl_set_state(&dev->ctrl, NVME_CMB_CTRL_DEAD);
+	if (nvme_cmb_ctrl_answers(&dev->ctrl))
+		nvme_cmb_ctrl_disable(&dev->ctrl);
+	else
+		nvme_cmb_ctrl_cancel(&dev->ctrl);
+	nvme_cmb_admin_free(&dev->ctrl);
+	cancel_delayed_work_sync(&dev->ctrl.reset);
 	kfree(dev->saved);
 	pci_clear_master(pdev);
 	nvme_cmb_ctrl_unmap(&dev->ctrl);
@@ -134,6 +157,7 @@ static void nvme_cmb_shutdown(struct pci_dev *pdev)
 
 	cancel_delayed_work_sync(&dev->replace);
 	nvme_cmb_regions_hold(&dev->regions, NVME_CMB_HOLD_SHUTDOWN);
+	cancel_delayed_work_sync(&dev->ctrl.reset);
 	nvme_cmb_regions_disable(&dev->regions);
 	if (!nvme_cmb_ctrl_disable(&dev->ctrl))
 		nvme_cmb_ctrl_shutdown(&dev->ctrl);

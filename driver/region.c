@@ -2,6 +2,7 @@
 /*
  * The memories of one controller: from registers to disks, and what happens to all at once.
  */
+#include "admin.h"
 #include "region.h"
 
 static const struct nvme_cmb_kind *const nvme_cmb_kinds[NVME_CMB_KINDS] = {
@@ -108,7 +109,7 @@ static void nvme_cmb_region_del(struct nvme_cmb_window *win)
 /**
  * nvme_cmb_regions_add - make disks of a controller's memories, or give them to libnvdimm
  * @regions: filled in on success; all zeros before
- * @ctrl: the controller, disabled
+ * @ctrl: the controller, whose CMB and PMR nobody uses
  * @options: what the user wants; valid as long as @regions
  *
  * A memory that cannot be used is left out, if another one can. That is said in the log.
@@ -287,7 +288,8 @@ static int nvme_cmb_region_restore(struct nvme_cmb_regions *regions,
 
 /**
  * nvme_cmb_regions_restore - after a reset, bring the controller and its memories back
- * @regions: the memories, held unless a recovery has taken too long
+ * @regions: the memories. They are held, unless a recovery has taken too long, or the
+ *	controller alone is reset
  *
  * The users of a memory that is not what it was fail. If it has only lost what it held, they
  * fail for good, and it waits for nvme_cmb_regions_replace(). After a shutdown nothing comes
@@ -316,6 +318,9 @@ int nvme_cmb_regions_restore(struct nvme_cmb_regions *regions)
 		if (err)
 			ret = err;
 	}
+	/* Not earlier: commands for a CMB that is not what it was move nothing. */
+	if (!gone && nvme_cmb_admin_start(regions->ctrl))
+		pci_warn(regions->ctrl->pdev, "takes no commands\n");
 	return ret;
 }
 

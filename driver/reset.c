@@ -3,6 +3,7 @@
  * Resets of a controller that is bound: by the PCI core, for sleep, after errors. All of them
  * end in nvme_cmb_restore().
  */
+#include <linux/sched/mm.h>
 #include <linux/suspend.h>
 
 #include "pci.h"
@@ -50,11 +51,44 @@ static void nvme_cmb_replace(struct work_struct *work)
  */
 static int nvme_cmb_restore(struct nvme_cmb_dev *dev)
 {
-	int ret = nvme_cmb_regions_restore(&dev->regions);
+	unsigned int noio_flags;
+	int ret;
+
+	/* Memory may be short, with swap on a disk whose requests wait for the end of this. */
+	noio_flags = memalloc_noio_save();
+	ret = nvme_cmb_regions_restore(&dev->regions);
+	memalloc_noio_restore(noio_flags);
 
 	if (ret != -ESHUTDOWN && dev->regions.lost)
 		queue_delayed_work(system_freezable_wq, &dev->replace, 0);
 	return ret;
+}
+
+/*
+ * The controller has failed, and the CPU serves the requests of its commands. If it does not
+ * answer, it may do so later, and has to be disabled then.
+ */
+static void nvme_cmb_reset_work(struct work_struct *work)
+{
+	struct nvme_cmb_dev *dev = container_of(work, struct nvme_cmb_dev,
+						ctrl.reset.work);
+	struct device *device = &dev->ctrl.pdev->dev;
+	bool again = !test_bit(NVME_CMB_HOLD_SHUTDOWN, &dev->regions.held);
+
+	if (nvme_cmb_ctrl_is(&dev->ctrl, NVME_CMB_CTRL_DEAD))
+		return;
+	if (device_trylock(device)) {
+		/* Another reset may have started it again. */
+		if (READ_ONCE(dev->ctrl.nr_io)) {
+			again = false;
+		} else if (!dev->regions.held && nvme_cmb_ctrl_alive(&dev->ctrl)) {
+			nvme_cmb_restore(dev);
+			again = READ_ONCE(dev->ctrl.stray);
+		}
+		device_unlock(device);
+	}
+	if (again)
+		queue_delayed_work(system_freezable_wq, &dev->ctrl.reset, HZ / 4);
 }
 
 /**
@@ -67,6 +101,7 @@ void nvme_cmb_reset_init(struct nvme_cmb_dev *dev)
 {
 	INIT_DELAYED_WORK(&dev->recovery_timeout, nvme_cmb_recovery_timed_out);
 	INIT_DELAYED_WORK(&dev->replace, nvme_cmb_replace);
+	INIT_DELAYED_WORK(&dev->ctrl.reset, nvme_cmb_reset_work);
 }
 
 static void nvme_cmb_reset_prepare(struct pci_dev *pdev)
@@ -74,6 +109,7 @@ static void nvme_cmb_reset_prepare(struct pci_dev *pdev)
 	struct nvme_cmb_dev *dev = pci_get_drvdata(pdev);
 
 	nvme_cmb_regions_hold(&dev->regions, NVME_CMB_HOLD_RESET);
+	nvme_cmb_ctrl_disable(&dev->ctrl);
 }
 
 static void nvme_cmb_reset_done(struct pci_dev *pdev)
@@ -89,6 +125,7 @@ static int nvme_cmb_suspend(struct device *device)
 	struct nvme_cmb_dev *dev = dev_get_drvdata(device);
 
 	nvme_cmb_regions_hold(&dev->regions, NVME_CMB_HOLD_SLEEP);
+	nvme_cmb_ctrl_disable(&dev->ctrl);
 	return 0;
 }
 
@@ -189,9 +226,12 @@ static pci_ers_result_t nvme_cmb_error_detected(struct pci_dev *pdev,
 	/* Nobody tells the driver that an earlier recovery has failed. It ends here. */
 	cancel_delayed_work_sync(&dev->recovery_timeout);
 	if (state == pci_channel_io_perm_failure) {
+		nvme_cmb_ctrl_cancel(&dev->ctrl);
 		nvme_cmb_regions_fail(&dev->regions, true);
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
+	if (state != pci_channel_io_normal)
+		nvme_cmb_ctrl_disable(&dev->ctrl);
 	nvme_cmb_regions_hold(&dev->regions, NVME_CMB_HOLD_RECOVERY);
 	schedule_delayed_work(&dev->recovery_timeout, NVME_CMB_RECOVERY_SECONDS * HZ);
 	if (state == pci_channel_io_normal)

@@ -129,6 +129,9 @@ static bool nvme_cmb_recently_checked(struct nvme_cmb_disk *disk, u64 now_ns)
 		nvme_cmb_disk_mark_gone(disk);
 		return false;
 	}
+	/* What is written now, a command may overwrite that nobody waits for. */
+	if (!disk->win->kind->memory && READ_ONCE(disk->ctrl->stray))
+		return false;
 	if (test_bit(NVME_CMB_FAILED, &disk->state))
 		return nvme_cmb_check_usable(disk, now_ns);
 	return (s64)(now_ns - READ_ONCE(disk->checked_ns)) <

@@ -52,7 +52,7 @@ pmr_registers_are_shown() {
 
 @test "registers are shown field by field, as the device has them" {
 	cat "$DEBUGFS/registers"
-	shown VS=0x00010400 MJR=0x1 EN=0x0
+	shown VS=0x00010400 MJR=0x1 EN=0x1 RDY=0x1 IOSQES=0x6
 	"${KIND}"_registers_are_shown
 }
 

@@ -17,9 +17,10 @@ load lib.bash
 readonly IVSHMEM=1af4:1110 EDU=1234:11e8 E1000E=8086:10d3 PCI_TESTDEV=1b36:0005
 readonly NVME_INTEL=8086:5845
 
-# Values of registers: the lower half of QEMU's CAP, and CAP.CMBS and CAP.PMRS in its upper half
+# Values of registers: the lower half of QEMU's CAP, but with the shortest time-out (CAP.TO), because
+# a fake controller is never ready; and CAP.CMBS and CAP.PMRS in its upper half
 readonly ALL_ONES=0xffffffff
-readonly QEMU_CAP=0x0f0107ff CAP_CMBS=0x02000000 CAP_PMRS=0x01000000
+readonly QEMU_CAP=0x000107ff CAP_CMBS=0x02000000 CAP_PMRS=0x01000000
 readonly CAP_CMBS_PMRS=0x03000000
 readonly VS_1_3=0x00010300 VS_1_4=0x00010400
 # CMBLOC: the CMB is at the beginning of BAR 2, or of BAR 4. CMBSZ: its size is 1 MiB.

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The controller, enabled: interrupts, queues, admin commands.
+ */
+#ifndef NVME_CMB_ADMIN_H
+#define NVME_CMB_ADMIN_H
+
+#include "ctrl.h"
+
+struct nvme_command;
+
+int nvme_cmb_admin_setup(struct nvme_cmb_ctrl *ctrl);
+void nvme_cmb_admin_free(struct nvme_cmb_ctrl *ctrl);
+int nvme_cmb_admin_start(struct nvme_cmb_ctrl *ctrl);
+void nvme_cmb_admin_watch(struct nvme_cmb_ctrl *ctrl);
+
+int nvme_cmb_cmd_sync(struct nvme_cmb_ctrl *ctrl, unsigned int qid,
+		      struct nvme_command *sqe, u32 *result);
+int nvme_cmb_cmd_identify(struct nvme_cmb_ctrl *ctrl, u8 cns, u32 nsid,
+			  void *data);
+void nvme_cmb_cmd_abort(struct nvme_cmb_ctrl *ctrl,
+			const struct nvme_cmb_queue *queue,
+			const struct nvme_cmb_cmd *cmd);
+
+#endif
