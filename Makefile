@@ -109,7 +109,7 @@ modules_install: ## install what is built there
 install: ## build and install it; in another's checkout install what is built there
 	@if [ '$(MO)' ] || [ -O . -a -w . ]; then $(MAKE) modules; fi
 	@$(MAKE) modules_install
-	@echo "warning: udev now loads nvme_cmb for QEMU's NVMe controller, perhaps before nvme: a line 'blacklist nvme_cmb' in /etc/modprobe.d/nvme_cmb.conf prevents that" >&2
+	@echo "warning: udev now loads nvme_cmb, which takes QEMU's NVMe controllers that have no namespace: a line 'blacklist nvme_cmb' in /etc/modprobe.d/nvme_cmb.conf prevents that" >&2
 
 run: ## boot a guest and use its CMB as a disk: the main job
 	@$(debian) module $(kernel)

@@ -18,6 +18,7 @@ int nvme_cmb_cmd_sync(struct nvme_cmb_ctrl *ctrl, unsigned int qid,
 		      struct nvme_command *sqe, u32 *result);
 int nvme_cmb_cmd_identify(struct nvme_cmb_ctrl *ctrl, u8 cns, u32 nsid,
 			  void *data);
+int nvme_cmb_cmd_namespace(struct nvme_cmb_ctrl *ctrl, u32 *nsid);
 void nvme_cmb_cmd_abort(struct nvme_cmb_ctrl *ctrl,
 			const struct nvme_cmb_queue *queue,
 			const struct nvme_cmb_cmd *cmd);

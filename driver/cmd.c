@@ -102,6 +102,32 @@ int nvme_cmb_cmd_identify(struct nvme_cmb_ctrl *ctrl, u8 cns, u32 nsid, void *da
 	return ret;
 }
 
+/**
+ * nvme_cmb_cmd_namespace - does the controller have a namespace?
+ * @ctrl: the controller, started
+ * @nsid: set to the first active one, 0 if there is none
+ *
+ * Context: may sleep.
+ * Return: 0, a status of the controller's, or an errno.
+ */
+int nvme_cmb_cmd_namespace(struct nvme_cmb_ctrl *ctrl, u32 *nsid)
+{
+	__le32 *list;
+	int ret;
+
+	*nsid = 0;
+	list = kmalloc(NVME_IDENTIFY_DATA_SIZE, GFP_KERNEL);
+	if (!list)
+		return -ENOMEM;
+	mutex_lock(&ctrl->mutex);
+	ret = nvme_cmb_cmd_identify(ctrl, NVME_ID_CNS_NS_ACTIVE_LIST, 0, list);
+	mutex_unlock(&ctrl->mutex);
+	if (!ret)
+		*nsid = le32_to_cpu(list[0]);
+	kfree(list);
+	return ret;
+}
+
 static void nvme_cmb_cmd_aborted(struct nvme_cmb_cmd *cmd)
 {
 	struct nvme_cmb_ctrl *ctrl = container_of(cmd, struct nvme_cmb_ctrl, abort);

@@ -10,6 +10,19 @@
 #include <linux/blk-mq.h>
 #include <linux/version.h>
 
+#ifndef NVME_CMB_HAVE_DRIVER_OVERRIDE
+#include <linux/pci.h>
+
+/* Each bus had its own. Kbuild looks which it is. */
+static inline bool device_has_driver_override(struct device *dev)
+{
+	return to_pci_dev(dev)->driver_override;
+}
+#elif defined(__CHECKER__)
+/* Sparse does not see the unlock: guard() leaves it to the compiler. */
+#define device_has_driver_override(dev)	(!!(dev)->driver_override.name)
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
 /* Merging became the default, and its flag went away. */
 static inline int nvme_cmb_compat_alloc_tag_set(struct blk_mq_tag_set *set)

@@ -38,6 +38,42 @@ static void nvme_cmb_dev_release(struct nvme_cmb_ctrl *ctrl)
 	kfree(container_of(ctrl, struct nvme_cmb_dev, ctrl));
 }
 
+/*
+ * Only QEMU's controller. A match of the class would take other people's disks. Any other
+ * controller is bound by driver_override or new_id.
+ */
+static const struct pci_device_id nvme_cmb_ids[] = {
+	{ PCI_DEVICE(PCI_VENDOR_ID_REDHAT, 0x0010) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, nvme_cmb_ids);
+
+/*
+ * A controller that came here only because it is QEMU's may have namespaces that someone needs.
+ * Whoever has written to driver_override or new_id has asked for it.
+ */
+static int nvme_cmb_check_namespaces(struct nvme_cmb_dev *dev,
+				     const struct pci_device_id *id)
+{
+	struct pci_dev *pdev = dev->ctrl.pdev;
+	u32 nsid;
+	int ret;
+
+	if (id != nvme_cmb_ids || device_has_driver_override(&pdev->dev))
+		return 0;
+	ret = dev->ctrl.nr_io ? nvme_cmb_cmd_namespace(&dev->ctrl, &nsid) : -EIO;
+	if (ret < 0) {
+		pci_info(pdev, "declined: it does not tell whether it has namespaces (%d)\n", ret);
+		return ret;
+	}
+	/* A controller that refuses to tell is of a version without a list of namespaces. */
+	if (ret || !nsid)
+		return 0;
+	pci_info(pdev, "declined: it has namespace %u, which the stock driver serves; driver_override gives it to nvme_cmb\n",
+		 nsid);
+	return -ENODEV;
+}
+
 static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct nvme_cmb_dev *dev;
@@ -98,6 +134,10 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		ret = nvme_cmb_admin_setup(&dev->ctrl);
 	if (ret)
 		pci_warn(pdev, "takes no commands (%d)\n", ret);
+
+	ret = nvme_cmb_check_namespaces(dev, id);
+	if (ret)
+		goto out_free_admin;
 
 	ret = nvme_cmb_regions_add(&dev->regions, &dev->ctrl,
 				   &nvme_cmb_options);
@@ -163,16 +203,6 @@ static void nvme_cmb_shutdown(struct pci_dev *pdev)
 		nvme_cmb_ctrl_shutdown(&dev->ctrl);
 	pci_clear_master(pdev);
 }
-
-/*
- * Only QEMU's controller. A match of the class would take other people's disks. Any other
- * controller is bound by driver_override or new_id.
- */
-static const struct pci_device_id nvme_cmb_ids[] = {
-	{ PCI_DEVICE(PCI_VENDOR_ID_REDHAT, 0x0010) },
-	{ }
-};
-MODULE_DEVICE_TABLE(pci, nvme_cmb_ids);
 
 static struct pci_driver nvme_cmb_driver = {
 	.name		= KBUILD_MODNAME,

@@ -1,9 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Without the stock driver, udev loads the module by its alias, and the disk is there after boot.
+# Without the stock driver, udev loads the module by its alias. If the controller has no namespace,
+# the disk is there after boot.
 #
-# config: cmb
+# config: cmb-1m
 # append: initcall_blacklist=nvme_init
 
 load lib.bash

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # If the stock driver is a module, udev loads both drivers for QEMU's controller, which both have
-# an alias for. The driver that is loaded first has the controller, and keeps it.
+# an alias for. The controller has a namespace. So nvme_cmb leaves it to the stock driver, also if
+# it is loaded first, unless driver_override asks for nvme_cmb.
 #
 # config: cmb
 # kernels: 6.12-rt
@@ -27,7 +28,7 @@ udev_loads() {
 	settle
 }
 
-@test "udev loads both, in the order of the module index" {
+@test "udev loads both, and the stock driver has the controller" {
 	local modules
 	# udev loads the modules in this order, too.
 	modules=$(modprobe --resolve-alias "$(cat "$SYS_PCI/devices/$(controller)/modalias")")
@@ -38,27 +39,33 @@ udev_loads() {
 	udev_loads
 	loaded nvme
 	loaded nvme_cmb
-	bound "${modules%%$'\n'*}" "$(controller)"
-}
-
-@test "the stock driver, loaded first, keeps the controller" {
-	unload_both
-	modprobe nvme
-	wait_for_disk $NAMESPACE
-	udev_loads
-	loaded nvme_cmb
 	bound nvme "$(controller)"
-	[ ! -e "$DISK" ]
+	wait_for_disk $NAMESPACE
 }
 
-@test "nvme_cmb, loaded first, keeps it, and there is no namespace" {
+@test "nvme_cmb, loaded first, leaves it to the stock driver, with one line in the log" {
 	unload_both
+	modprobe nvme_cmb
+	logged "nvme_cmb $(controller): declined: it has namespace 1"
+	[ "$(log_since_mark | grep -c 'nvme_cmb ')" -eq 1 ]
+	[ ! -e "$DISK" ]
+	udev_loads
+	bound nvme "$(controller)"
+	wait_for_disk $NAMESPACE
+}
+
+@test "nvme_cmb, asked for by driver_override and loaded first, has the controller" {
+	unload_both
+	echo nvme_cmb >"$SYS_PCI/devices/$(controller)/driver_override"
 	modprobe nvme_cmb
 	wait_for_disk "$DISK"
 	udev_loads
 	loaded nvme
 	bound nvme_cmb "$(controller)"
 	[ ! -e $NAMESPACE ]
+	ends_hold_data "$DISK"
+	bind nvme "$(controller)"
+	echo >"$SYS_PCI/devices/$(controller)/driver_override"
 }
 
 @test "udev does not load nvme_cmb if it is on the blacklist" {

@@ -4,8 +4,9 @@
 # Which driver gets a controller that is plugged in while both drivers are loaded. Before Linux
 # 6.17 the PCI core tries them in the order in which they were loaded. Since 6.17 it first tries
 # those without asynchronous probing. The stock driver probes asynchronously, nvme_cmb does not.
+# nvme_cmb, if it is tried first, leaves a controller that has a namespace to the stock driver.
 #
-# config: cmb
+# config: cmb cmb-1m
 # guest: shared
 
 load lib.bash
@@ -20,14 +21,17 @@ replug() {
 	settle
 }
 
-@test "with both drivers loaded, nvme_cmb has the controller since Linux 6.17" {
+@test "with both drivers loaded, nvme_cmb has a controller without namespaces since Linux 6.17" {
 	modprobe nvme_cmb
-	if since 6.17 "$(uname -r)"; then
+	if [[ $CONFIG = cmb ]]; then
+		replug nvme
+		wait_for_disk /dev/nvme0n1
+		! since 6.17 "$(uname -r)" || logged "declined: it has namespace 1"
+	elif since 6.17 "$(uname -r)"; then
 		replug nvme_cmb
 		wait_for_disk "$DISK"
 	else
 		replug nvme
-		wait_for_disk /dev/nvme0n1
 	fi
 }
 
@@ -37,7 +41,6 @@ replug() {
 	echo "blacklist nvme_cmb" >/etc/modprobe.d/nvme_cmb.conf
 	udevadm control --reload
 	replug nvme
-	wait_for_disk /dev/nvme0n1
 	[ ! -e /sys/module/nvme_cmb ]
 	rm /etc/modprobe.d/nvme_cmb.conf
 	udevadm control --reload

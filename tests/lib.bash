@@ -166,8 +166,8 @@ rescan() {
 	local function
 	echo 1 >"$SYS_PCI/rescan"
 	for function in $(controllers); do
-		# If the stock driver is there, it may have the controller now.
-		[ ! -e "$SYS_PCI/drivers/nvme" ] || bind nvme_cmb "$function"
+		# The driver leaves a controller that has a namespace to the stock driver.
+		bind nvme_cmb "$function"
 	done
 	wait_for_disk "$DISK"
 }
@@ -519,11 +519,12 @@ plug_in() {
 	wait_for "QEMU to plug it in" device_add
 }
 
+# Without a namespace. The driver would leave the controller to the stock driver otherwise.
 device_add() {
 	local memory="\"cmb_size_mb\": $((DISK_SIZE / MIB))"
 	[ "$KIND" = cmb ] || memory='"pmrdev": "pmr0"'
 	qmp device_add "{\"driver\": \"nvme\", \"id\": \"nvme0\", \"serial\": \"again\",
-		\"bus\": \"root_port0\", \"drive\": \"disk0\", $memory}" >/dev/null
+		\"bus\": \"root_port0\", $memory}" >/dev/null
 }
 
 # plug_in_disk: plug the controller in again, and wait for its disk.
