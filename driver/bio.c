@@ -105,7 +105,7 @@ void nvme_cmb_submit_bio(struct bio *bio)
 	if (start_ns)
 		nvme_cmb_account_end(disk, bio->bi_iter.bi_size ? bio_op(bio) :
 				     REQ_OP_FLUSH, bio->bi_iter.bi_sector,
-				     bio->bi_iter.bi_size, start_ns, accesses);
+				     bio->bi_iter.bi_size, start_ns, accesses, false);
 	bio_endio(bio);
 }
 

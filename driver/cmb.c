@@ -26,14 +26,27 @@ static void nvme_cmb_write_cmbmsc(const struct nvme_cmb_ctrl *ctrl, u64 cmbmsc)
 }
 
 /*
- * CMBMSC.CRE makes CMBLOC and CMBSZ readable (1.4, 3.1.20). CMBMSC.CMSE and CBA stay
- * clear: they give the CMB an address in the controller's own commands, and the CPU
- * needs none.
+ * CMBMSC.CRE makes CMBLOC and CMBSZ readable (1.4, 3.1.20). The CPU does not need
+ * CMBMSC.CMSE and CBA: see nvme_cmb_cmb_set_bus().
  */
 static void nvme_cmb_cmb_enable(const struct nvme_cmb_ctrl *ctrl)
 {
 	nvme_cmb_write_cmbmsc(ctrl, 0);
 	nvme_cmb_write_cmbmsc(ctrl, NVME_CMBMSC_CRE);
+}
+
+/**
+ * nvme_cmb_cmb_set_bus - let commands have data in the CMB, or no more (1.4, 3.1.20)
+ * @ctrl: the controller, whose CMB is enabled
+ * @bus: the address that its first byte has in the pointers of commands; 0 for none
+ *
+ * A CMB of before NVMe 1.4 has its bus address, and needs nothing.
+ *
+ * Context: any.
+ */
+void nvme_cmb_cmb_set_bus(const struct nvme_cmb_ctrl *ctrl, u64 bus)
+{
+	nvme_cmb_write_cmbmsc(ctrl, NVME_CMBMSC_CRE | (bus ? NVME_CMBMSC_CMSE | bus : 0));
 }
 
 static void nvme_cmb_cmb_disable(const struct nvme_cmb_window *win)

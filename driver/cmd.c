@@ -103,9 +103,9 @@ int nvme_cmb_cmd_identify(struct nvme_cmb_ctrl *ctrl, u8 cns, u32 nsid, void *da
 }
 
 /**
- * nvme_cmb_cmd_namespace - does the controller have a namespace?
+ * nvme_cmb_cmd_namespace - does the controller have a namespace that is no scratch?
  * @ctrl: the controller, started
- * @nsid: set to the first active one, 0 if there is none
+ * @nsid: set to the first active one that is not @ctrl->scratch_nsid, 0 if there is none
  *
  * Context: may sleep.
  * Return: 0, a status of the controller's, or an errno.
@@ -122,8 +122,11 @@ int nvme_cmb_cmd_namespace(struct nvme_cmb_ctrl *ctrl, u32 *nsid)
 	mutex_lock(&ctrl->mutex);
 	ret = nvme_cmb_cmd_identify(ctrl, NVME_ID_CNS_NS_ACTIVE_LIST, 0, list);
 	mutex_unlock(&ctrl->mutex);
-	if (!ret)
+	if (!ret) {
 		*nsid = le32_to_cpu(list[0]);
+		if (*nsid && *nsid == ctrl->scratch_nsid)
+			*nsid = le32_to_cpu(list[1]);
+	}
 	kfree(list);
 	return ret;
 }

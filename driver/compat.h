@@ -23,7 +23,18 @@ static inline bool device_has_driver_override(struct device *dev)
 #define device_has_driver_override(dev)	(!!(dev)->driver_override.name)
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+/* It had the queue as its first parameter. */
+#define blk_rq_map_sg(rq, sgl)	blk_rq_map_sg((rq)->q, rq, sgl)
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+#include <linux/blk-mq-pci.h>
+
+/* It was for PCI functions only. */
+#define blk_mq_map_hw_queues(map, dev, offset) \
+	blk_mq_pci_map_queues(map, to_pci_dev(dev), offset)
+
 /* Merging became the default, and its flag went away. */
 static inline int nvme_cmb_compat_alloc_tag_set(struct blk_mq_tag_set *set)
 {

@@ -49,6 +49,7 @@ enum nvme_cmb_ctrl_state {
  * @stray: commands were given up that may still write to the CMB, until it is disabled
  * @watch: while commands are under way, checks once a second that the controller lives
  * @reset: brings it back; for reset.c
+ * @scratch_nsid: the namespace for scratch blocks, 0 for none
  * @page_shift: the controller's page size (CC.MPS), as a power of two
  * @max_transfer: bytes that one command may move (MDTS)
  * @has_shadows: it can look for doorbells in memory
@@ -80,6 +81,7 @@ struct nvme_cmb_ctrl {
 	bool stray;
 	struct delayed_work watch;
 	struct delayed_work reset;
+	u32 scratch_nsid;
 	unsigned int page_shift;
 	unsigned int max_transfer;
 	bool has_shadows;

@@ -193,11 +193,11 @@ static void nvme_cmb_accounting_switch(struct nvme_cmb_account *account,
 		atomic_dec(&nvme_cmb_accounting);
 
 	/* A request that ends after this is not counted, also if it began before. */
-	spin_lock(&account->lock);
+	spin_lock_irq(&account->lock);
 	account->on = on;
 	if (!on)
 		memset(account->stats, 0, sizeof(account->stats));
-	spin_unlock(&account->lock);
+	spin_unlock_irq(&account->lock);
 	mutex_unlock(&account->mutex);
 }
 
@@ -219,17 +219,20 @@ DEFINE_DEBUGFS_ATTRIBUTE(nvme_cmb_accounting_fops, nvme_cmb_accounting_get,
  * @len: how much
  * @start_ns: what nvme_cmb_account_begin() returned, which was not 0
  * @accesses: how many accesses to the window it took
+ * @staged: the controller has moved its bytes
  *
- * Context: any but interrupts.
+ * Context: any.
  */
 void nvme_cmb_account_end(struct nvme_cmb_disk *disk, enum req_op req_op,
 			  sector_t sector, size_t len, u64 start_ns,
-			  u64 accesses)
+			  u64 accesses, bool staged)
 {
 	struct nvme_cmb_account *account = &disk->account;
 	const struct nvme_cmb_window *win = disk->win;
 	u64 ns = ktime_get_ns() - start_ns;
+	const char *path;
 	enum nvme_cmb_op op;
+	unsigned long flags;
 
 	switch (req_op) {
 	case REQ_OP_READ:
@@ -246,10 +249,13 @@ void nvme_cmb_account_end(struct nvme_cmb_disk *disk, enum req_op req_op,
 		break;
 	}
 
+	if (staged)
+		path = "staged";
+	else
+		path = op == NVME_CMB_READ ? win->read->name : win->write->name;
 	trace_nvme_cmb_transfer(disk->gd, op, (u64)sector << SECTOR_SHIFT, len,
-				accesses, ns, op == NVME_CMB_READ ?
-				win->read->name : win->write->name);
-	spin_lock(&account->lock);
+				accesses, ns, path);
+	spin_lock_irqsave(&account->lock, flags);
 	if (account->on) {
 		account->stats[op].requests++;
 		account->stats[op].bytes += len;
@@ -257,7 +263,7 @@ void nvme_cmb_account_end(struct nvme_cmb_disk *disk, enum req_op req_op,
 		account->stats[op].latency[min(ilog2(ns | 1),
 					       NVME_CMB_LATENCIES - 1)]++;
 	}
-	spin_unlock(&account->lock);
+	spin_unlock_irqrestore(&account->lock, flags);
 }
 
 /**

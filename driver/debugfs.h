@@ -54,7 +54,7 @@ void nvme_cmb_account_add(struct nvme_cmb_disk *disk);
 void nvme_cmb_account_del(struct nvme_cmb_disk *disk);
 void nvme_cmb_account_end(struct nvme_cmb_disk *disk, enum req_op op,
 			  sector_t sector, size_t len, u64 start_ns,
-			  u64 accesses);
+			  u64 accesses, bool staged);
 
 /**
  * nvme_cmb_account_begin - a request begins to be served

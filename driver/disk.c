@@ -54,9 +54,16 @@ static struct nvme_cmb_disk *nvme_cmb_user_disk(struct nvme_cmb_user *user)
 static void nvme_cmb_disk_hold(struct nvme_cmb_user *user)
 {
 	struct nvme_cmb_disk *disk = nvme_cmb_user_disk(user);
+	struct request_queue *q = disk->gd->queue;
 
-	blk_freeze_queue_start_non_owner(disk->gd->queue);
-	blk_mq_freeze_queue_wait(disk->gd->queue);
+	blk_freeze_queue_start_non_owner(q);
+	/* If the controller does not complete its commands, the CPU serves their requests. */
+	if (!disk->win->kind->memory && disk->mq.staging &&
+	    !blk_mq_freeze_queue_wait_timeout(q, HZ) && nvme_cmb_ctrl_busy(disk->ctrl)) {
+		nvme_cmb_ctrl_disable(disk->ctrl);
+		queue_delayed_work(system_freezable_wq, &disk->ctrl->reset, 0);
+	}
+	blk_mq_freeze_queue_wait(q);
 }
 
 /* What happened meanwhile is unknown here: the first request compares all registers. */
@@ -144,6 +151,17 @@ static struct gendisk *nvme_cmb_disk_alloc(struct nvme_cmb_disk *disk,
 	bool memory = win->kind->memory;
 	struct gendisk *gd;
 
+	/*
+	 * One command, and so one slot of scratch blocks, is enough for a request. The block
+	 * layer wants a page to be one request, and then the CPU may have to copy it.
+	 */
+	if (!memory && win->ctrl->nr_io) {
+		lim.max_hw_sectors = min_t(unsigned int, lim.max_hw_sectors,
+					   max_t(unsigned int, win->ctrl->max_transfer,
+						 PAGE_SIZE) >> SECTOR_SHIFT);
+		lim.max_write_zeroes_sectors = lim.max_hw_sectors;
+		lim.max_hw_discard_sectors = lim.max_hw_sectors;
+	}
 	if (win->write_cache)
 		lim.features |= BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA;
 	gd = memory ? nvme_cmb_bio_alloc_disk(disk, &lim) :
@@ -197,6 +215,9 @@ struct nvme_cmb_user *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 		ret = PTR_ERR(disk->gd);
 		goto out_free_disk;
 	}
+	/* If that fails the log says why, and the CPU does it all. */
+	if (!memory && disk->ctrl->scratch_nsid)
+		nvme_cmb_mq_set_staging(disk, disk->ctrl->scratch_nsid, false);
 	nvme_cmb_account_add(disk);
 	nvme_cmb_fault_add(&disk->fault, disk->account.dir, !memory);
 	ret = device_add_disk(dev, disk->gd, memory ? nvme_cmb_pmr_groups :

@@ -7,6 +7,7 @@
 
 #include "debugfs.h"
 #include "memory.h"
+#include "staged.h"
 
 /*
  * FAILED: requests fail until one of them finds the window usable again.
@@ -33,6 +34,7 @@ enum { NVME_CMB_FAILED, NVME_CMB_DEAD };
  * @mq.busy: a task serves, and will check @mq.pending again
  * @mq.wq: for @mq.work, which must not wait for a busy CPU
  * @mq.work: goes on serving when a task has to let others run
+ * @mq.staging: the scratch namespace, or NULL; changed while nobody has the disk open
  * @account: what requests cost
  * @fault: what tests want to go wrong
  */
@@ -53,6 +55,7 @@ struct nvme_cmb_disk {
 		bool busy;
 		struct workqueue_struct *wq;
 		struct work_struct work;
+		struct nvme_cmb_staging *staging;
 	} mq;
 
 	struct nvme_cmb_account account;
@@ -94,6 +97,7 @@ blk_status_t nvme_cmb_flush(struct nvme_cmb_disk *disk);
 
 struct gendisk *nvme_cmb_mq_alloc_disk(struct nvme_cmb_disk *disk,
 				       struct queue_limits *lim);
+int nvme_cmb_mq_set_staging(struct nvme_cmb_disk *disk, u32 nsid, bool force);
 void nvme_cmb_mq_stop(struct nvme_cmb_disk *disk);
 void nvme_cmb_mq_free(struct nvme_cmb_disk *disk);
 

@@ -37,9 +37,11 @@ static unsigned int nvme_cmb_measure(const struct nvme_cmb_window *win,
 	return div_u64(best_ns * 1000, len / routine->width);
 }
 
-/* Read what is there, checked as nvme_cmb_transfer_chunk() does. */
-static int nvme_cmb_snapshot(const struct nvme_cmb_window *win, void *buf,
-			     size_t len)
+/* At most as much as takes less than NVME_CMB_MAX_CHECK_GAP_NS at a microsecond an access */
+#define NVME_CMB_SNAPSHOT_LEN	SZ_4K
+
+static int nvme_cmb_copy_snapshot_part(const struct nvme_cmb_window *win, void *buf,
+				       u64 pos, size_t len)
 {
 	bool locked, alive;
 	u64 start_ns;
@@ -49,7 +51,7 @@ static int nvme_cmb_snapshot(const struct nvme_cmb_window *win, void *buf,
 		start_ns = ktime_get_ns();
 		locked = nvme_cmb_ctrl_lock_cfg(win->ctrl);
 		alive = nvme_cmb_ctrl_alive(win->ctrl);
-		nvme_cmb_copy_from(win, buf, 0, len);
+		nvme_cmb_copy_from(win, buf, pos, len);
 		alive = alive && nvme_cmb_ctrl_alive(win->ctrl);
 		nvme_cmb_ctrl_unlock_cfg(win->ctrl, locked);
 		if (!alive)
@@ -59,6 +61,28 @@ static int nvme_cmb_snapshot(const struct nvme_cmb_window *win, void *buf,
 		cond_resched();
 	}
 	return -ETIMEDOUT;
+}
+
+/**
+ * nvme_cmb_copy_snapshot - read what is in a window, checked as nvme_cmb_transfer_chunk() does
+ * @win: a window that is mapped
+ * @buf: filled in
+ * @pos: where to begin in the window, a multiple of NVME_CMB_ACCESS
+ * @len: how much, likewise
+ *
+ * Context: may sleep.
+ * Return: 0, -EIO if the controller does not answer, -ETIMEDOUT if it takes too long.
+ */
+int nvme_cmb_copy_snapshot(const struct nvme_cmb_window *win, void *buf, u64 pos, size_t len)
+{
+	size_t done, part;
+	int ret = 0;
+
+	for (done = 0; !ret && done < len; done += part) {
+		part = min_t(size_t, len - done, NVME_CMB_SNAPSHOT_LEN);
+		ret = nvme_cmb_copy_snapshot_part(win, buf + done, pos + done, part);
+	}
+	return ret;
 }
 
 static bool nvme_cmb_fits(const struct nvme_cmb_window *win,
@@ -135,7 +159,7 @@ int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 
 	win->read = nvme_cmb_cheapest(win, only, false, buf, len,
 				      &win->read_ps);
-	ret = nvme_cmb_snapshot(win, buf, len);
+	ret = nvme_cmb_copy_snapshot(win, buf, 0, len);
 	if (ret)
 		goto out_free_buf;
 	/* A memory that has failed may not survive a write. */

@@ -72,6 +72,8 @@ struct nvme_cmb_kind {
 	int (*flush)(const struct nvme_cmb_window *win);
 };
 
+void nvme_cmb_cmb_set_bus(const struct nvme_cmb_ctrl *ctrl, u64 bus);
+
 extern const struct nvme_cmb_kind nvme_cmb_kind_cmb;
 extern const struct nvme_cmb_kind nvme_cmb_kind_pmr;
 
@@ -160,6 +162,8 @@ extern const unsigned int nvme_cmb_nr_routines;
 const struct nvme_cmb_routine *nvme_cmb_copy_find(const char *name);
 int nvme_cmb_copy_choose(struct nvme_cmb_window *win,
 			 const struct nvme_cmb_routine *only);
+int nvme_cmb_copy_snapshot(const struct nvme_cmb_window *win, void *buf, u64 pos,
+			   size_t len);
 size_t nvme_cmb_copy_from(const struct nvme_cmb_window *win, void *to, u64 pos,
 			  size_t len);
 size_t nvme_cmb_copy_to(const struct nvme_cmb_window *win, u64 pos,

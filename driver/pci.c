@@ -19,6 +19,9 @@
  *	copy.c		bytes, to and from the window
  *	window.c	a controller's memory, enabled and mapped
  *	cmb.c, pmr.c	what is particular to either
+ *	staged.c	a request's bytes, moved by the controller
+ *	scratch.c	the namespace that they go through
+ *	crossover.c	whether that works, and from which size on it is faster
  *	admin.c		the controller, enabled: interrupts, queues
  *	cmd.c		commands that the driver itself waits for
  *	ctrl.c		the controller: references, state, registers
@@ -91,6 +94,7 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return -ENOMEM;
 	nvme_cmb_reset_init(dev);
 	nvme_cmb_ctrl_init(&dev->ctrl, pdev, nvme_cmb_dev_release);
+	dev->ctrl.scratch_nsid = nvme_cmb_options.staging;
 	pci_set_drvdata(pdev, dev);
 
 	ret = pci_enable_device_mem(pdev);
@@ -130,6 +134,8 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	/* The memories need neither queues nor commands. */
 	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
+	/* A bounce buffer keeps the place in a page that PRP entries need. */
+	dma_set_min_align_mask(&pdev->dev, PAGE_SIZE - 1);
 	if (!ret)
 		ret = nvme_cmb_admin_setup(&dev->ctrl);
 	if (ret)

@@ -13,11 +13,13 @@
  * @block_size: logical block size
  * @routine: copy routine, or NULL for the cheapest
  * @pmem: a PMR is for libnvdimm
+ * @staging: namespace for scratch blocks, 0 for none
  */
 struct nvme_cmb_options {
 	unsigned int block_size;
 	const struct nvme_cmb_routine *routine;
 	bool pmem;
+	unsigned int staging;
 };
 
 extern struct nvme_cmb_options nvme_cmb_options;

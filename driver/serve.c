@@ -36,7 +36,7 @@ void nvme_cmb_end_request(struct nvme_cmb_disk *disk, struct request *req,
 	if (mq_req->start_ns)
 		nvme_cmb_account_end(disk, req_op(req), blk_rq_pos(req),
 				     blk_rq_bytes(req), mq_req->start_ns,
-				     mq_req->transfer.accesses);
+				     mq_req->transfer.accesses, mq_req->staged);
 	blk_mq_end_request(req, status);
 }
 
@@ -52,13 +52,15 @@ void nvme_cmb_end_request(struct nvme_cmb_disk *disk, struct request *req,
  */
 static bool nvme_cmb_serve_enter(struct nvme_cmb_disk *disk, struct request *req)
 {
+	unsigned long flags;
 	bool busy;
 
-	spin_lock(&disk->mq.lock);
+	/* An interrupt may have found that the controller could not do it. */
+	spin_lock_irqsave(&disk->mq.lock, flags);
 	list_add_tail(&req->queuelist, &disk->mq.pending);
 	busy = disk->mq.busy;
 	WRITE_ONCE(disk->mq.busy, true);
-	spin_unlock(&disk->mq.lock);
+	spin_unlock_irqrestore(&disk->mq.lock, flags);
 	return !busy;
 }
 
@@ -68,14 +70,14 @@ static struct request *nvme_cmb_serve_next(struct nvme_cmb_disk *disk,
 {
 	struct request *req;
 
-	spin_lock(&disk->mq.lock);
+	spin_lock_irq(&disk->mq.lock);
 	if (done)
 		list_del_init(&done->queuelist);
 	req = list_first_entry_or_null(&disk->mq.pending, struct request,
 				       queuelist);
 	if (!req)
 		WRITE_ONCE(disk->mq.busy, false);
-	spin_unlock(&disk->mq.lock);
+	spin_unlock_irq(&disk->mq.lock);
 	return req;
 }
 
@@ -85,13 +87,13 @@ static bool nvme_cmb_serve_leave(struct nvme_cmb_disk *disk,
 {
 	bool only;
 
-	spin_lock(&disk->mq.lock);
+	spin_lock_irq(&disk->mq.lock);
 	only = list_is_singular(&disk->mq.pending);
 	if (only) {
 		list_del_init(&req->queuelist);
 		WRITE_ONCE(disk->mq.busy, false);
 	}
-	spin_unlock(&disk->mq.lock);
+	spin_unlock_irq(&disk->mq.lock);
 	return only;
 }
 
@@ -190,6 +192,22 @@ void nvme_cmb_serve(struct nvme_cmb_disk *disk, struct request *req,
 		nvme_cmb_serve_spin(disk, req);
 	if (nvme_cmb_serve_enter(disk, req))
 		nvme_cmb_serve_queue(disk, req, may_wait);
+}
+
+/**
+ * nvme_cmb_serve_later - queue a request for the worker
+ * @disk: the disk
+ * @req: a request that has started, of which no byte was copied
+ *
+ * Context: any.
+ */
+void nvme_cmb_serve_later(struct nvme_cmb_disk *disk, struct request *req)
+{
+	struct nvme_cmb_mq_request *mq_req = blk_mq_rq_to_pdu(req);
+
+	mq_req->transfer.now_ns = ktime_get_ns();
+	if (nvme_cmb_serve_enter(disk, req))
+		queue_work(disk->mq.wq, &disk->mq.work);
 }
 
 /**

@@ -68,6 +68,15 @@ udev_loads() {
 	echo >"$SYS_PCI/devices/$(controller)/driver_override"
 }
 
+@test "nvme_cmb, loaded first with the namespace named as scratch, has the controller" {
+	unload_both
+	modprobe nvme_cmb staging=1
+	wait_for_disk "$DISK"
+	udev_loads
+	bound nvme_cmb "$(controller)"
+	[ ! -e $NAMESPACE ]
+}
+
 @test "udev does not load nvme_cmb if it is on the blacklist" {
 	unload_both
 	echo "blacklist nvme_cmb" >/etc/modprobe.d/nvme_cmb.conf

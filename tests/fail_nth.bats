@@ -12,9 +12,12 @@
 # numbers the regions behind it anew, and an access of another CPU may go to the wrong one:
 # the end of an interrupt, written to the APIC, was lost, and with it that CPU's timer.
 #
+# With scratch blocks, as many allocations are made as there can be. A command moves 8 KiB at most
+# (MDTS of 1), so that there are few blocks to be zeroed.
+#
 # config: cmb-pmr cmb pmr
 # append: acpi=noirq
-# qemu: -smp 1
+# qemu: -smp 1 -set device.nvme0.mdts=1
 # kernels: 6.12-debug
 
 load lib.bash
@@ -31,7 +34,7 @@ readonly MIN_ALLOCATIONS=10
 setup_file() {
 	local site
 	# Measuring the copy routines in each bind would take most of the time.
-	load_driver copy=loop
+	load_driver copy=loop staging=1
 	# udev would read each new disk, which takes longer than all the rest.
 	udevadm control --exit
 	unbind "$(controller)"
