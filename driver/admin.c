@@ -28,10 +28,17 @@ static unsigned int nvme_cmb_admin_vector(const struct nvme_cmb_ctrl *ctrl,
 	return ctrl->nr_vectors == 1 ? 0 : min(id, ctrl->nr_vectors - 1);
 }
 
+/* Queues that someone polls come last, and have no interrupt. */
+static bool nvme_cmb_admin_is_polled(const struct nvme_cmb_ctrl *ctrl, unsigned int id)
+{
+	return id > ctrl->nr_irq;
+}
+
 static void nvme_cmb_admin_free_queue(struct nvme_cmb_ctrl *ctrl, unsigned int id)
 {
-	pci_free_irq(ctrl->pdev, nvme_cmb_admin_vector(ctrl, id),
-		     &ctrl->queues[id]);
+	if (!nvme_cmb_admin_is_polled(ctrl, id))
+		pci_free_irq(ctrl->pdev, nvme_cmb_admin_vector(ctrl, id),
+			     &ctrl->queues[id]);
 	nvme_cmb_queue_free(&ctrl->queues[id]);
 }
 
@@ -45,7 +52,7 @@ static int nvme_cmb_admin_alloc_queue(struct nvme_cmb_ctrl *ctrl, unsigned int i
 	ret = nvme_cmb_queue_alloc(queue, &ctrl->pdev->dev, id, size,
 				   ctrl->regs + NVME_REG_DBS,
 				   4 << NVME_CAP_STRIDE(ctrl->cap));
-	if (ret)
+	if (ret || nvme_cmb_admin_is_polled(ctrl, id))
 		return ret;
 	ret = pci_request_irq(ctrl->pdev, nvme_cmb_admin_vector(ctrl, id),
 			      nvme_cmb_irq, NULL, queue, "nvme_cmb%dq%u",
@@ -103,8 +110,8 @@ void nvme_cmb_admin_watch(struct nvme_cmb_ctrl *ctrl)
 
 /*
  * Interrupts, and memory for queues. There is a pair of I/O queues for each CPU, as far as there
- * are vectors, but no more than @max_io. Vectors come before the controller is enabled: QEMU
- * notes then which of them the admin queues may use.
+ * are vectors, and those that the user wants to poll, but no more than @max_io. Vectors come
+ * before the controller is enabled: QEMU notes then which of them the admin queues may use.
  */
 static int nvme_cmb_admin_alloc(struct nvme_cmb_ctrl *ctrl, unsigned int max_io)
 {
@@ -125,6 +132,8 @@ static int nvme_cmb_admin_alloc(struct nvme_cmb_ctrl *ctrl, unsigned int max_io)
 	ctrl->nr_vectors = ret;
 	/* An I/O queue that shares the vector of another one helps nobody. */
 	nr = min(nr, max(ctrl->nr_vectors, 2U));
+	ctrl->nr_irq = nr - 1;
+	nr += min(ctrl->nr_poll, max - nr);
 
 	ctrl->queues = kcalloc(nr, sizeof(*ctrl->queues), GFP_KERNEL);
 	if (!ctrl->queues) {
@@ -217,8 +226,12 @@ static int nvme_cmb_admin_create_queue(struct nvme_cmb_ctrl *ctrl, unsigned int 
 	sqe.create_cq.prp1 = cpu_to_le64(queue->cq_dma);
 	sqe.create_cq.cqid = cpu_to_le16(id);
 	sqe.create_cq.qsize = cpu_to_le16(queue->ring.size - 1);
-	sqe.create_cq.cq_flags = cpu_to_le16(NVME_QUEUE_PHYS_CONTIG | NVME_CQ_IRQ_ENABLED);
-	sqe.create_cq.irq_vector = cpu_to_le16(nvme_cmb_admin_vector(ctrl, id));
+	sqe.create_cq.cq_flags = cpu_to_le16(NVME_QUEUE_PHYS_CONTIG);
+	if (!nvme_cmb_admin_is_polled(ctrl, id)) {
+		sqe.create_cq.cq_flags |= cpu_to_le16(NVME_CQ_IRQ_ENABLED);
+		sqe.create_cq.irq_vector =
+			cpu_to_le16(nvme_cmb_admin_vector(ctrl, id));
+	}
 	ret = nvme_cmb_cmd_sync(ctrl, 0, &sqe, NULL);
 	if (ret)
 		return ret;

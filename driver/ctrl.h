@@ -43,6 +43,8 @@ enum nvme_cmb_ctrl_state {
  * @queues: pairs of queues, the admin queues first; NULL if there are none
  * @nr_queues: how many there are in memory
  * @nr_vectors: interrupt vectors; see nvme_cmb_admin_vector()
+ * @nr_irq: I/O queues in memory that interrupt
+ * @nr_poll: I/O queues that the user wants to poll, behind those; there may be fewer
  * @nr_io: I/O queues that the controller knows
  * @abort: the Abort command
  * @aborting: bit 0 is set as long as the controller has it
@@ -75,6 +77,8 @@ struct nvme_cmb_ctrl {
 	struct nvme_cmb_queue *queues;
 	unsigned int nr_queues;
 	unsigned int nr_vectors;
+	unsigned int nr_irq;
+	unsigned int nr_poll;
 	unsigned int nr_io;
 	struct nvme_cmb_cmd abort;
 	unsigned long aborting;

@@ -109,16 +109,35 @@ static blk_status_t nvme_cmb_queue_rq(struct blk_mq_hw_ctx *hctx,
 	return BLK_STS_OK;
 }
 
-/* A hardware queue has the CPUs of its interrupt, and goes with them when they go offline. */
+/*
+ * A hardware queue has the CPUs of its interrupt, and goes with them when they go offline. Those
+ * that are polled come last.
+ */
 static void nvme_cmb_mq_map_queues(struct blk_mq_tag_set *set)
 {
 	struct nvme_cmb_disk *disk = set->driver_data;
 	struct blk_mq_queue_map *map = &set->map[HCTX_TYPE_DEFAULT];
+	struct blk_mq_queue_map *poll = &set->map[HCTX_TYPE_POLL];
 
-	if (set->nr_hw_queues > 1)
+	map->nr_queues = min(set->nr_hw_queues, max(disk->ctrl->nr_irq, 1U));
+	if (map->nr_queues > 1)
 		blk_mq_map_hw_queues(map, &disk->ctrl->pdev->dev, 1);
 	else
 		blk_mq_map_queues(map);
+	if (set->nr_maps <= HCTX_TYPE_POLL)
+		return;
+	/* Reads go with all others that are not polled. */
+	set->map[HCTX_TYPE_READ].nr_queues = 0;
+	poll->queue_offset = map->nr_queues;
+	poll->nr_queues = set->nr_hw_queues - map->nr_queues;
+	blk_mq_map_queues(poll);
+}
+
+static int nvme_cmb_mq_poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *batch)
+{
+	struct nvme_cmb_disk *disk = hctx->queue->queuedata;
+
+	return nvme_cmb_staged_poll(disk->ctrl, hctx->queue_num);
 }
 
 static const struct blk_mq_ops nvme_cmb_mq_ops = {
@@ -126,6 +145,7 @@ static const struct blk_mq_ops nvme_cmb_mq_ops = {
 	.complete	= nvme_cmb_mq_staged_complete,
 	.timeout	= nvme_cmb_mq_timed_out,
 	.map_queues	= nvme_cmb_mq_map_queues,
+	.poll		= nvme_cmb_mq_poll,
 };
 
 /**
@@ -157,6 +177,8 @@ struct gendisk *nvme_cmb_mq_alloc_disk(struct nvme_cmb_disk *disk,
 	set->flags = BLK_MQ_F_BLOCKING | BLK_MQ_F_NO_SCHED_BY_DEFAULT |
 		     BLK_MQ_F_TAG_HCTX_SHARED;
 	set->nr_hw_queues = max(disk->ctrl->nr_io, 1U);
+	if (disk->ctrl->nr_io > disk->ctrl->nr_irq)
+		set->nr_maps = HCTX_MAX_TYPES;
 	set->driver_data = disk;
 	set->queue_depth = NVME_CMB_QUEUE_DEPTH;
 	set->numa_node = dev_to_node(&disk->win->ctrl->pdev->dev);

@@ -80,6 +80,10 @@ module_param_cb(pmem, &nvme_cmb_pmem_ops, &nvme_cmb_options.pmem, 0444);
 MODULE_PARM_DESC(pmem,
 		 "give the PMR to libnvdimm, for /dev/pmem with DAX, instead of making a disk of it (default no)");
 
+module_param_named(poll_queues, nvme_cmb_options.poll_queues, uint, 0444);
+MODULE_PARM_DESC(poll_queues,
+		 "I/O queues of each controller that polled requests use for staged copies (default 0)");
+
 module_param_named(staging, nvme_cmb_options.staging, uint, 0444);
 MODULE_PARM_DESC(staging,
 		 "nsid of a namespace for scratch blocks, by which the controller moves large requests to and from a CMB; it has to hold zeros (default 0: none)");

@@ -95,6 +95,7 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	nvme_cmb_reset_init(dev);
 	nvme_cmb_ctrl_init(&dev->ctrl, pdev, nvme_cmb_dev_release);
 	dev->ctrl.scratch_nsid = nvme_cmb_options.staging;
+	dev->ctrl.nr_poll = nvme_cmb_options.poll_queues;
 	pci_set_drvdata(pdev, dev);
 
 	ret = pci_enable_device_mem(pdev);

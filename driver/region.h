@@ -13,12 +13,14 @@
  * @block_size: logical block size
  * @routine: copy routine, or NULL for the cheapest
  * @pmem: a PMR is for libnvdimm
+ * @poll_queues: I/O queues for polled requests
  * @staging: namespace for scratch blocks, 0 for none
  */
 struct nvme_cmb_options {
 	unsigned int block_size;
 	const struct nvme_cmb_routine *routine;
 	bool pmem;
+	unsigned int poll_queues;
 	unsigned int staging;
 };
 

@@ -164,6 +164,30 @@ static bool nvme_cmb_slot_build(struct nvme_cmb_slot *slot,
 	return true;
 }
 
+/* After a reset the controller may know fewer queues. Those with an interrupt serve anyone. */
+static struct nvme_cmb_queue *nvme_cmb_staged_queue(struct nvme_cmb_ctrl *ctrl,
+						    unsigned int hctx, unsigned int nr_io)
+{
+	if (hctx >= nr_io)
+		hctx %= min(nr_io, ctrl->nr_irq);
+	return &ctrl->queues[1 + hctx];
+}
+
+/**
+ * nvme_cmb_staged_poll - end the commands of a queue that the controller has completed
+ * @ctrl: the controller
+ * @hctx: number of the hardware queue
+ *
+ * Context: any.
+ * Return: true if there were any.
+ */
+bool nvme_cmb_staged_poll(struct nvme_cmb_ctrl *ctrl, unsigned int hctx)
+{
+	unsigned int nr_io = READ_ONCE(ctrl->nr_io);
+
+	return nr_io && nvme_cmb_queue_poll(nvme_cmb_staged_queue(ctrl, hctx, nr_io));
+}
+
 /**
  * nvme_cmb_staged_submit - have the controller do a request, if it can
  * @staging: the scratch namespace
@@ -191,8 +215,7 @@ bool nvme_cmb_staged_submit(struct nvme_cmb_staging *staging,
 
 	slot->req = req;
 	slot->timed_out = false;
-	/* After a reset the controller may know fewer queues. */
-	slot->queue = &ctrl->queues[1 + req->mq_hctx->queue_num % nr_io];
+	slot->queue = nvme_cmb_staged_queue(ctrl, req->mq_hctx->queue_num, nr_io);
 	if (!nvme_cmb_slot_build(slot, &first))
 		return false;
 	if (nvme_cmb_queue_submit(slot->queue, &first, &slot->cmd)) {

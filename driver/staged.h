@@ -115,6 +115,7 @@ nvme_cmb_staging_dev(const struct nvme_cmb_staging *staging)
 void nvme_cmb_staged_done(struct nvme_cmb_cmd *cmd);
 void nvme_cmb_staged_timed_out(struct nvme_cmb_staging *staging,
 			       struct request *req);
+bool nvme_cmb_staged_poll(struct nvme_cmb_ctrl *ctrl, unsigned int hctx);
 bool nvme_cmb_staged_submit(struct nvme_cmb_staging *staging,
 			    struct request *req);
 

@@ -48,5 +48,5 @@ setup_file() {
 
 @test "the driver has the parameters it documents, and no others" {
 	[ "$(modinfo -F parm nvme_cmb | cut -d: -f1 | sort | xargs)" = \
-	  "block_size copy pmem staging" ]
+	  "block_size copy pmem poll_queues staging" ]
 }

@@ -83,6 +83,25 @@ interrupts() {
 	staged_serves_during 5 reset_function
 }
 
+@test "polled requests take no interrupts" {
+	local before
+	load_driver staging=$NSID poll_queues=1
+	stage_every_size
+	lock_disk
+	count_accesses
+	before=$(interrupts)
+	fio --name=polled --filename="$DISK" --direct=1 --rw=randwrite --bs=64k --size=4M \
+		--ioengine=io_uring --hipri=1 --iodepth=4 --verify=crc32c --verify_fatal=1 \
+		>"$BATS_TEST_TMPDIR/out" || { cat "$BATS_TEST_TMPDIR/out"; return 1; }
+	before=$(($(interrupts) - before))
+	exec 9<&-
+	no_accesses
+	note "$before interrupts for 128 polled requests, which would take 256"
+	# fio opens the disk, and reads a little.
+	[ $before -lt 64 ]
+	load_driver staging=$NSID
+}
+
 # scratch_disk: set scratch to the stock driver's disk of the namespace. Linux 6.12 and later may give
 # nvme0n1 to any namespace.
 scratch_disk() {
