@@ -23,7 +23,8 @@ configs := $(sort $(patsubst qemu-configs/%.cfg,%,$(wildcard qemu-configs/*.cfg)
 override CONFIG := $(or $(CONFIG),cmb)
 override V      := $(filter-out 0,$(V))
 override FULL   := $(filter-out 0,$(FULL))
-export QEMU V FULL
+override STAGING := $(filter-out 0,$(STAGING))
+export QEMU V FULL STAGING
 
 # Build environments have a KERNEL and a CONFIG of their own: both are the lab's only
 lab := run shell check check-all check-debug check-debug-quick lint bench bench-quick
@@ -124,6 +125,7 @@ check: ## run the tests on Linux 6.12, or on KERNEL; with tests='data copy' only
 
 check-all: ## run them on all kernels that Debian has
 	$(call check,$(kernels),$(files))
+	@$(MAKE) check KERNEL=$(lastword $(filter 6.12,$(kernels)) $(kernels)) STAGING=1
 
 check-debug: ## run them on kernels with KASAN, lockdep and kmemleak, and with PREEMPT_RT
 	$(call check,$(debug_kernels),$(files))
@@ -162,4 +164,5 @@ help: ## list the targets
 	@echo '             and whatever Debian has headers for),'
 	@echo '             CONFIG=$(subst $() ,|,$(configs)),'
 	@echo '             IMAGES=directory that keeps the contents of disks and of a PMR from run to run,'
-	@echo '             QEMU=path of another QEMU, V=1 for all output, FULL=1 for more of each test, in all topologies'
+	@echo '             QEMU=path of another QEMU, V=1 for all output, FULL=1 for more of each test, in all topologies,'
+	@echo '             STAGING=1 for tests of a CMB alone, with all copies staged'

@@ -71,7 +71,7 @@ make_payload() {
 	fi
 	[[ ! -e $build/baseline/cmb_baseline.ko ]] || cp "$build/baseline/cmb_baseline.ko" "$lab"
 	printf '%s=%q\n' KERNEL "$want_kernel" CONFIG "$(basename "$config" .cfg)" \
-		FULL "${FULL-}" V "$V" LIVE "$LIVE" TERM "${TERM:-dumb}" >"$lab/environment"
+		FULL "${FULL-}" STAGING "${STAGING-}" V "$V" LIVE "$LIVE" TERM "${TERM:-dumb}" >"$lab/environment"
 	[[ ! $interactive ]] || stty size | sed 's/\(.*\) \(.*\)/rows \1 cols \2/' >"$lab/terminal"
 	{ echo '#!/bin/bash' && printf '%q ' exec "${command[@]}" && echo; } >"$lab/command"
 	chmod +x "$lab/command"

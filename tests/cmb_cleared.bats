@@ -59,6 +59,7 @@ reset_clears() {
 
 @test "the same under load: requests to the CMB fail, and none to the PMR" {
 	local old
+	[ -z "$STAGING" ] || skip "commands that are under way while CMBMSC is written move nothing"
 	start_io nvme_cmb0
 	start_io nvme_pmr0
 	wait_for_io nvme_cmb0

@@ -41,7 +41,12 @@ decode_off_for() {
 	sleep "$(printf '0.%03d' "$1")"
 	read_is_an_error
 	decode on "$(target)"
-	read_target
+	if [ "$STAGING" ]; then
+		# First the driver disables the controller: it may have commands for the CMB.
+		wait_for "the disk to serve again" read_target
+	else
+		read_target
+	fi
 }
 
 @test "decoding switched off under load: errors, and no wrong byte" {
@@ -57,8 +62,11 @@ decode_off_for() {
 	[ "$(io_count "$TARGET" failed_reads)" -gt "$times" ]
 	[ "$(io_count "$TARGET" failed_writes)" -gt "$times" ]
 	[ "$(io_count "$TARGET" unread)" -eq 0 ]
-	[ "$(log_since_mark | grep -c "stopped answering")" -eq "$times" ]
-	[ "$(log_since_mark | grep -c "answers again")" -eq "$times" ]
+	# With staged copies the commands under way may be the first to tell.
+	if [ -z "$STAGING" ]; then
+		[ "$(log_since_mark | grep -c "stopped answering")" -eq "$times" ]
+		[ "$(log_since_mark | grep -c "answers again")" -eq "$times" ]
+	fi
 }
 
 @test "decoding switched off and on while a copy is preempted: no wrong byte" {

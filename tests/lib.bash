@@ -172,15 +172,38 @@ rescan() {
 	wait_for_disk "$DISK"
 }
 
-# load_driver [PARAMETER...]: load the module, and bind all controllers to it.
+# load_driver [PARAMETER...]: load the module, and bind all controllers to it. With STAGING=1 all
+# reads and writes of a CMB's disk that can be staged are.
 load_driver() {
 	local controller
 	# udev has loaded the module at boot, by its alias and without parameters.
 	unload_driver
-	modprobe nvme_cmb "$@"
+	[ -z "$STAGING" ] || stage_all
+	modprobe nvme_cmb ${STAGING:+staging=1} "$@"
 	for controller in $(controllers); do
 		bind nvme_cmb "$controller"
 	done
+	if [ "$STAGING" ]; then
+		settle
+		is_staged
+	fi
+}
+
+# is_staged: copies of the disk under test are staged, at all sizes.
+is_staged() {
+	local cmb=/sys/block/$DISK_NAME/cmb
+	[ "$(<"$cmb/staging")" -eq 1 ]
+	[ "$(<"$cmb/staged_read_min")" -eq 1 ]
+	[ "$(<"$cmb/staged_write_min")" -eq 1 ]
+}
+
+# stage_all: let udev set, for each new disk, the sizes from which requests are staged.
+stage_all() {
+	mkdir -p /run/udev/rules.d
+	cat >/run/udev/rules.d/90-stage-all.rules <<-'EOF'
+		KERNEL=="nvme_cmb*", ATTR{cmb/staging}!="0", ATTR{cmb/staged_read_min}="1", ATTR{cmb/staged_write_min}="1"
+	EOF
+	udevadm control --reload
 }
 
 # unload_driver: remove the module. A PMR that was given to libnvdimm keeps it in use until the
@@ -519,10 +542,12 @@ plug_in() {
 	wait_for "QEMU to plug it in" device_add
 }
 
-# Without a namespace. The driver would leave the controller to the stock driver otherwise.
+# Without a namespace, unless it is for scratch blocks. The driver would leave the controller to
+# the stock driver otherwise.
 device_add() {
 	local memory="\"cmb_size_mb\": $((DISK_SIZE / MIB))"
 	[ "$KIND" = cmb ] || memory='"pmrdev": "pmr0"'
+	[ -z "$STAGING" ] || memory+=', "drive": "disk0"'
 	qmp device_add "{\"driver\": \"nvme\", \"id\": \"nvme0\", \"serial\": \"again\",
 		\"bus\": \"root_port0\", $memory}" >/dev/null
 }
