@@ -19,7 +19,7 @@ def result: {
 };
 
 # a device's name for readers: "baseline" does not say of what
-def title: {baseline: "first version", stock_nvme: "stock nvme", virtio_blk: "virtio-blk", virtio_pmem: "virtio-pmem"}[.] // .;
+def title: {staged: "nvme_cmb, staged", baseline: "first version", stock_nvme: "stock nvme", virtio_blk: "virtio-blk", virtio_pmem: "virtio-pmem"}[.] // .;
 # one_of_1 and one_of_8 are nvme_cmb again
 def devices: .figures | del(.one_of_1, .one_of_8);
 
@@ -58,6 +58,15 @@ def targets: . as $result | .figures as $f | ["4k", "64k", "1m"] as $all |
 	[
 		(each($all) | target("nvme_cmb / first version"; ratio("nvme_cmb"; "baseline"; "x1");
 			{at_least: {"4k": 1.7, "64k": 1.9, "1m": 1.95}[.bs]})),
+		(each($all) | target("staged / not staged"; ratio("staged"; "nvme_cmb"; "x1"); {at_least: 0.97})),
+		(each(["64k", "1m"]) | target("staged / first version"; ratio("staged"; "baseline"; "x1");
+			{at_least: {"64k": 4, "1m": 10}[.bs]})),
+		(each(["64k", "1m"]) | target("staged / stock nvme"; ratio("staged"; "stock_nvme"; "x1");
+			{at_least: {"64k": 1, "1m": 0.5}[.bs]})),
+		(each(["1m"]) | target("staged / stock nvme, io_uring, 8 at once"; ratio("staged"; "stock_nvme"; "uring8");
+			{at_least: 0.6})),
+		(each(["4k"]) | target("staged, 4 jobs / not staged, 1 job"; figures("nvme_cmb"; "x1").iops as $one
+			| figures("staged"; "x4").iops | over($one); {at_least: 1})),
 		(each(["4k"]) | target("nvme_cmb / stock nvme"; ratio("nvme_cmb"; "stock_nvme"; "x1"); {at_least: 4})),
 		(each($all) | target("the limit / nvme_cmb's time"; figures("nvme_cmb"; "x1").mean_ns as $time
 			| .rw as $rw | (.bs | bytes) as $bytes | $result | limit_ns($rw; $bytes; .mean_ns) | over($time);

@@ -17,7 +17,7 @@ usage() {
 Usage: guest.sh JOBS ROUNDS MS DEVICE...
   JOBS       the shapes: names of .fio files beside this one
   MS         for each of them
-DEVICE: nvme_cmb, baseline, nvme_pmr, brd, null_blk, zram, stock_nvme, virtio_blk,
+DEVICE: nvme_cmb, staged, which is the same with staged copies, baseline, nvme_pmr, brd, null_blk, zram, stock_nvme, virtio_blk,
         virtio_pmem; one_of_1 and one_of_8 are nvme_cmb at 4k, alone and beside seven
         idle ones; memcpy is no device, but a file on tmpfs through a mapping, at 1m
 EOF
@@ -26,7 +26,7 @@ EOF
 null_blk=/sys/kernel/config/nullb/nullb0
 export SPAN=48M ENGINE DIRECT
 declare -A disks=(
-	[nvme_cmb]=/dev/nvme_cmb0 [one_of_1]=/dev/nvme_cmb0 [one_of_8]=/dev/nvme_cmb0
+	[nvme_cmb]=/dev/nvme_cmb0 [staged]=/dev/nvme_cmb0 [one_of_1]=/dev/nvme_cmb0 [one_of_8]=/dev/nvme_cmb0
 	[baseline]=/dev/cmb_baseline0
 	[nvme_pmr]=/dev/nvme_pmr0
 	[brd]=/dev/ram0
@@ -100,6 +100,10 @@ attach() { # DEVICE
 	shapes=("${all_shapes[@]}")
 	case $1 in
 	nvme_cmb | nvme_pmr) give "${cmbs[0]}" nvme_cmb ;;
+	staged)
+		give "${cmbs[0]}" nvme_cmb
+		echo 1 >/sys/block/nvme_cmb0/cmb/staging
+		;;
 	baseline) give "${cmbs[0]}" cmb_baseline ;;
 	one_of_1)
 		give "${cmbs[0]}" nvme_cmb

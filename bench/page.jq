@@ -7,6 +7,7 @@ include "tables";
 
 def about: {
 	nvme_cmb: "this driver's disk on the CMB",
+	staged: "the same, the controller moves the bytes",
 	nvme_pmr: "this driver's disk on the PMR",
 	baseline: "a bio-based ramdisk on the same CMB",
 	brd: "Linux's RAM disk, in the guest's memory",

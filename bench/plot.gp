@@ -8,7 +8,7 @@ eval sprintf('set terminal svg size 620,420 font "sans-serif,14" background "whi
 set output output
 
 # a device keeps its look from plot to plot, and ours stands out
-all = "nvme_cmb baseline brd null_blk zram stock_nvme virtio_blk virtio_pmem limit nvme_pmr"
+all = "nvme_cmb baseline brd null_blk zram stock_nvme virtio_blk virtio_pmem limit nvme_pmr staged"
 look(device) = words(all[1:strstrt(all, device) + strlen(device) - 1])
 set linetype 1 linecolor rgb "#d62728" linewidth 3   pointtype 7
 set linetype 2 linecolor rgb "#ff9f40" linewidth 1.5 pointtype 5
@@ -19,6 +19,7 @@ set linetype 6 linecolor rgb "#9467bd" linewidth 1.5 pointtype 4
 set linetype 7 linecolor rgb "#e377c2" linewidth 1.5 pointtype 6
 set linetype 8 linecolor rgb "#6b6b6b" linewidth 1.5 pointtype 8
 set linetype 9 linecolor rgb "#000000" linewidth 2   pointtype 0 dashtype 2
+set linetype 11 linecolor rgb "#006d2c" linewidth 3   pointtype 7
 set linetype 10 linecolor rgb "#8c2d04" linewidth 3   pointtype 7
 
 set key outside right center samplen 1.5 spacing 1.1 width -1

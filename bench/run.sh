@@ -20,12 +20,12 @@ EOF
 
 parse_options() { # ARG...
 	want_kernel=6.12 rounds=5 runtime=1000 jobs='targets.fio curves.fio'
-	devices=(nvme_cmb baseline nvme_pmr brd null_blk zram stock_nvme virtio_blk virtio_pmem one_of_1 one_of_8 memcpy)
+	devices=(nvme_cmb staged baseline nvme_pmr brd null_blk zram stock_nvme virtio_blk virtio_pmem one_of_1 one_of_8 memcpy)
 	while (($#)); do
 		case $1 in
 		--quick)
 			jobs=targets.fio runtime=300
-			devices=(nvme_cmb baseline nvme_pmr brd null_blk stock_nvme virtio_pmem one_of_1 one_of_8 memcpy)
+			devices=(nvme_cmb staged baseline nvme_pmr brd null_blk stock_nvme virtio_pmem one_of_1 one_of_8 memcpy)
 			;;
 		--kernel) need_value "$@"; want_kernel=$2; shift ;;
 		--rounds) need_value "$@"; rounds=$2; shift ;;
