@@ -539,7 +539,7 @@ device_deleted() {
 # attempt shows when.
 plug_in() {
 	settle
-	wait_for "QEMU to plug it in" device_add
+	wait_for "QEMU to plug it in" device_add || { echo "$device_answer"; return 1; }
 }
 
 # Without a namespace, unless it is for scratch blocks. The driver would leave the controller to
@@ -548,8 +548,8 @@ device_add() {
 	local memory="\"cmb_size_mb\": $((DISK_SIZE / MIB))"
 	[ "$KIND" = cmb ] || memory='"pmrdev": "pmr0"'
 	[ -z "$STAGING" ] || memory+=', "drive": "disk0"'
-	qmp device_add "{\"driver\": \"nvme\", \"id\": \"nvme0\", \"serial\": \"again\",
-		\"bus\": \"root_port0\", $memory}" >/dev/null
+	device_answer=$(qmp device_add "{\"driver\": \"nvme\", \"id\": \"nvme0\", \"serial\": \"again\",
+		\"bus\": \"root_port0\", $memory}")
 }
 
 # plug_in_disk: plug the controller in again, and wait for its disk.
