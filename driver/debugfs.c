@@ -49,71 +49,6 @@ void nvme_cmb_trace_unreg(void)
 	atomic_dec(&nvme_cmb_accounting);
 }
 
-struct nvme_cmb_field {
-	const char *name;
-	unsigned int low, high;
-};
-
-static const struct nvme_cmb_reg {
-	const char *name;
-	unsigned int offset;
-	unsigned int bits;
-	struct nvme_cmb_field fields[16];
-} nvme_cmb_registers[] = {
-	{ "CAP", NVME_REG_CAP, 64, {
-		{ "MQES", 0, 15 }, { "CQR", 16, 16 }, { "AMS", 17, 18 },
-		{ "TO", 24, 31 }, { "DSTRD", 32, 35 }, { "NSSRS", 36, 36 },
-		{ "CSS", 37, 44 }, { "BPS", 45, 45 }, { "MPSMIN", 48, 51 },
-		{ "MPSMAX", 52, 55 }, { "PMRS", 56, 56 }, { "CMBS", 57, 57 },
-	} },
-	{ "VS", NVME_REG_VS, 32, {
-		{ "MJR", 16, 31 }, { "MNR", 8, 15 }, { "TER", 0, 7 },
-	} },
-	{ "CC", NVME_REG_CC, 32, {
-		{ "EN", 0, 0 }, { "CSS", 4, 6 }, { "MPS", 7, 10 },
-		{ "AMS", 11, 13 }, { "SHN", 14, 15 }, { "IOSQES", 16, 19 },
-		{ "IOCQES", 20, 23 },
-	} },
-	{ "CSTS", NVME_REG_CSTS, 32, {
-		{ "RDY", 0, 0 }, { "CFS", 1, 1 }, { "SHST", 2, 3 },
-		{ "NSSRO", 4, 4 }, { "PP", 5, 5 },
-	} },
-	{ "CMBLOC", NVME_REG_CMBLOC, 32, {
-		{ "BIR", 0, 2 }, { "CQMMS", 3, 3 }, { "CQPDS", 4, 4 },
-		{ "CDPMLS", 5, 5 }, { "CDPCILS", 6, 6 }, { "CDMMMS", 7, 7 },
-		{ "CQDA", 8, 8 }, { "OFST", 12, 31 },
-	} },
-	{ "CMBSZ", NVME_REG_CMBSZ, 32, {
-		{ "SQS", 0, 0 }, { "CQS", 1, 1 }, { "LISTS", 2, 2 },
-		{ "RDS", 3, 3 }, { "WDS", 4, 4 }, { "SZU", 8, 11 },
-		{ "SZ", 12, 31 },
-	} },
-	{ "CMBMSC", NVME_REG_CMBMSC, 64, {
-		{ "CRE", 0, 0 }, { "CMSE", 1, 1 }, { "CBA", 12, 63 },
-	} },
-	{ "CMBSTS", NVME_CMB_REG_CMBSTS, 32, {
-		{ "CBAI", 0, 0 },
-	} },
-	{ "PMRCAP", NVME_REG_PMRCAP, 32, {
-		{ "RDS", 3, 3 }, { "WDS", 4, 4 }, { "BIR", 5, 7 },
-		{ "PMRTU", 8, 9 }, { "PMRWBM", 10, 13 }, { "PMRTO", 16, 23 },
-		{ "CMSS", 24, 24 },
-	} },
-	{ "PMRCTL", NVME_REG_PMRCTL, 32, {
-		{ "EN", 0, 0 },
-	} },
-	{ "PMRSTS", NVME_REG_PMRSTS, 32, {
-		{ "ERR", 0, 7 }, { "NRDY", 8, 8 }, { "HSTS", 9, 11 },
-		{ "CBAI", 12, 12 },
-	} },
-	{ "PMREBS", NVME_REG_PMREBS, 32, {
-		{ "PMRSZU", 0, 3 }, { "RBB", 4, 4 }, { "PMRWBZ", 8, 31 },
-	} },
-	{ "PMRSWTP", NVME_REG_PMRSWTP, 32, {
-		{ "PMRSWTU", 0, 3 }, { "PMRSWTV", 8, 31 },
-	} },
-};
-
 static int nvme_cmb_registers_show(struct seq_file *m, void *unused)
 {
 	const struct nvme_cmb_ctrl *ctrl = m->private;
@@ -121,7 +56,7 @@ static int nvme_cmb_registers_show(struct seq_file *m, void *unused)
 	const struct nvme_cmb_reg *reg;
 
 	for (reg = nvme_cmb_registers;
-	     reg < nvme_cmb_registers + ARRAY_SIZE(nvme_cmb_registers); reg++) {
+	     reg < nvme_cmb_registers + nvme_cmb_nr_registers; reg++) {
 		void __iomem *addr = ctrl->regs + reg->offset;
 		u64 val = reg->bits == 64 ? lo_hi_readq(addr) : readl(addr);
 

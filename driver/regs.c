@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/bitfield.h>
+#include <linux/kernel.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/nvme.h>
@@ -9,6 +10,64 @@
 
 /* CMBSZ.SZU: 4 KiB, 64 KiB, 1 MiB, ... 64 GiB; the values above are reserved */
 #define NVME_CMBSZ_SZU_MAX	6
+
+/* The registers that user space may see, PMR's last */
+const struct nvme_cmb_reg nvme_cmb_registers[] = {
+	{ "CAP", NVME_REG_CAP, 64, {
+		{ "MQES", 0, 15 }, { "CQR", 16, 16 }, { "AMS", 17, 18 },
+		{ "TO", 24, 31 }, { "DSTRD", 32, 35 }, { "NSSRS", 36, 36 },
+		{ "CSS", 37, 44 }, { "BPS", 45, 45 }, { "MPSMIN", 48, 51 },
+		{ "MPSMAX", 52, 55 }, { "PMRS", 56, 56 }, { "CMBS", 57, 57 },
+	} },
+	{ "VS", NVME_REG_VS, 32, {
+		{ "MJR", 16, 31 }, { "MNR", 8, 15 }, { "TER", 0, 7 },
+	} },
+	{ "CC", NVME_REG_CC, 32, {
+		{ "EN", 0, 0 }, { "CSS", 4, 6 }, { "MPS", 7, 10 },
+		{ "AMS", 11, 13 }, { "SHN", 14, 15 }, { "IOSQES", 16, 19 },
+		{ "IOCQES", 20, 23 },
+	} },
+	{ "CSTS", NVME_REG_CSTS, 32, {
+		{ "RDY", 0, 0 }, { "CFS", 1, 1 }, { "SHST", 2, 3 },
+		{ "NSSRO", 4, 4 }, { "PP", 5, 5 },
+	} },
+	{ "CMBLOC", NVME_REG_CMBLOC, 32, {
+		{ "BIR", 0, 2 }, { "CQMMS", 3, 3 }, { "CQPDS", 4, 4 },
+		{ "CDPMLS", 5, 5 }, { "CDPCILS", 6, 6 }, { "CDMMMS", 7, 7 },
+		{ "CQDA", 8, 8 }, { "OFST", 12, 31 },
+	} },
+	{ "CMBSZ", NVME_REG_CMBSZ, 32, {
+		{ "SQS", 0, 0 }, { "CQS", 1, 1 }, { "LISTS", 2, 2 },
+		{ "RDS", 3, 3 }, { "WDS", 4, 4 }, { "SZU", 8, 11 },
+		{ "SZ", 12, 31 },
+	} },
+	{ "CMBMSC", NVME_REG_CMBMSC, 64, {
+		{ "CRE", 0, 0 }, { "CMSE", 1, 1 }, { "CBA", 12, 63 },
+	} },
+	{ "CMBSTS", NVME_CMB_REG_CMBSTS, 32, {
+		{ "CBAI", 0, 0 },
+	} },
+	{ "PMRCAP", NVME_REG_PMRCAP, 32, {
+		{ "RDS", 3, 3 }, { "WDS", 4, 4 }, { "BIR", 5, 7 },
+		{ "PMRTU", 8, 9 }, { "PMRWBM", 10, 13 }, { "PMRTO", 16, 23 },
+		{ "CMSS", 24, 24 },
+	} },
+	{ "PMRCTL", NVME_REG_PMRCTL, 32, {
+		{ "EN", 0, 0 },
+	} },
+	{ "PMRSTS", NVME_REG_PMRSTS, 32, {
+		{ "ERR", 0, 7 }, { "NRDY", 8, 8 }, { "HSTS", 9, 11 },
+		{ "CBAI", 12, 12 },
+	} },
+	{ "PMREBS", NVME_REG_PMREBS, 32, {
+		{ "PMRSZU", 0, 3 }, { "RBB", 4, 4 }, { "PMRWBZ", 8, 31 },
+	} },
+	{ "PMRSWTP", NVME_REG_PMRSWTP, 32, {
+		{ "PMRSWTU", 0, 3 }, { "PMRSWTV", 8, 31 },
+	} },
+};
+
+const unsigned int nvme_cmb_nr_registers = ARRAY_SIZE(nvme_cmb_registers);
 
 /**
  * nvme_cmb_decode - read CMBLOC and CMBSZ
@@ -96,6 +155,21 @@ bool nvme_cmb_pmr_flushes(u32 pmrcap)
 {
 	return pmrcap & (NVME_CMB_PMRCAP_PMRWBM_READ |
 			 NVME_CMB_PMRCAP_PMRWBM_PMRSTS);
+}
+
+/**
+ * nvme_cmb_pmr_health - name the health of a PMR (1.4, 3.1.24)
+ * @hsts: PMRSTS.HSTS
+ *
+ * Return: the name, one word.
+ */
+const char *nvme_cmb_pmr_health(unsigned int hsts)
+{
+	static const char *const names[] = {
+		"normal", "restore_error", "read_only", "unreliable",
+	};
+
+	return hsts < ARRAY_SIZE(names) ? names[hsts] : "reserved";
 }
 
 /**

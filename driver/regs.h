@@ -36,9 +36,38 @@ struct nvme_cmb_geometry {
 	u64 size;
 };
 
+/**
+ * struct nvme_cmb_field - a field of a register
+ * @name: its name in the specification; NULL behind the last one
+ * @low: its lowest bit
+ * @high: its highest bit
+ */
+struct nvme_cmb_field {
+	const char *name;
+	unsigned int low, high;
+};
+
+/**
+ * struct nvme_cmb_reg - a register of the controller
+ * @name: its name in the specification
+ * @offset: where it is in BAR 0
+ * @bits: its width, 32 or 64
+ * @fields: what it consists of
+ */
+struct nvme_cmb_reg {
+	const char *name;
+	unsigned int offset;
+	unsigned int bits;
+	struct nvme_cmb_field fields[16];
+};
+
+extern const struct nvme_cmb_reg nvme_cmb_registers[];
+extern const unsigned int nvme_cmb_nr_registers;
+
 const char *nvme_cmb_decode(u32 cmbloc, u32 cmbsz,
 			    struct nvme_cmb_geometry *geo);
 const char *nvme_cmb_decode_pmr(u32 pmrcap, struct nvme_cmb_geometry *geo);
+const char *nvme_cmb_pmr_health(unsigned int hsts);
 const char *nvme_cmb_decode_pmrsts(u32 pmrsts, bool *read_only);
 unsigned int nvme_cmb_pmr_timeout_ms(u32 pmrcap);
 bool nvme_cmb_pmr_flushes(u32 pmrcap);
