@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 
 #include "admin.h"
+#include "bounce.h"
 
 #define NVME_CMB_ADMIN_ENTRIES	32
 #define NVME_CMB_IO_ENTRIES	128
@@ -120,6 +121,7 @@ static int nvme_cmb_admin_alloc(struct nvme_cmb_ctrl *ctrl, unsigned int max_io)
 	int ret;
 
 	INIT_DELAYED_WORK(&ctrl->watch, nvme_cmb_admin_watch_work);
+	nvme_cmb_aen_init(ctrl);
 	ret = nvme_cmb_ctrl_get_index(ctrl);
 	if (ret < 0)
 		return ret;
@@ -168,6 +170,8 @@ void nvme_cmb_admin_free(struct nvme_cmb_ctrl *ctrl)
 	if (!ctrl->nr_queues)
 		return;
 	cancel_delayed_work_sync(&ctrl->watch);
+	nvme_cmb_aen_cancel(ctrl);
+	nvme_cmb_bounce_free_lost(ctrl);
 	while (ctrl->nr_queues)
 		nvme_cmb_admin_free_queue(ctrl, --ctrl->nr_queues);
 	kfree(ctrl->queues);
@@ -262,24 +266,6 @@ static int nvme_cmb_admin_set_nr_queues(struct nvme_cmb_ctrl *ctrl, unsigned int
 	return ret;
 }
 
-static int nvme_cmb_admin_identify(struct nvme_cmb_ctrl *ctrl)
-{
-	struct nvme_id_ctrl *id;
-	int ret;
-
-	id = kmalloc(NVME_IDENTIFY_DATA_SIZE, GFP_KERNEL);
-	if (!id)
-		return -ENOMEM;
-	ret = nvme_cmb_cmd_identify(ctrl, NVME_ID_CNS_CTRL, 0, id);
-	if (!ret) {
-		ctrl->has_shadows = le16_to_cpu(id->oacs) & NVME_CTRL_OACS_DBBUF_SUPP;
-		ctrl->max_transfer = id->mdts && id->mdts + ctrl->page_shift < 31 ?
-				     1U << (id->mdts + ctrl->page_shift) : UINT_MAX;
-	}
-	kfree(id);
-	return ret;
-}
-
 /*
  * Doorbell Buffer Config (1.4, 5.7): where an emulator looks for doorbells, so that most writes
  * to the registers can be omitted. Without that memory it works as well.
@@ -328,11 +314,12 @@ int nvme_cmb_admin_start(struct nvme_cmb_ctrl *ctrl)
 		return -ENODEV;
 	nr = ctrl->nr_queues - 1;
 	mutex_lock(&ctrl->mutex);
+	nvme_cmb_bounce_free_lost(ctrl);
 	/* A controller that could not be disabled has lost it. */
 	pci_set_master(ctrl->pdev);
 	ret = nvme_cmb_admin_enable(ctrl);
 	if (!ret)
-		ret = nvme_cmb_admin_identify(ctrl);
+		ret = nvme_cmb_cmd_identify_ctrl(ctrl);
 	if (!ret)
 		ret = nvme_cmb_admin_set_nr_queues(ctrl, &nr);
 	for (id = 1; !ret && id <= nr; id++)
@@ -340,6 +327,8 @@ int nvme_cmb_admin_start(struct nvme_cmb_ctrl *ctrl)
 	/* INTx lasts until the register is written. */
 	if (!ret && ctrl->has_shadows && pci_dev_msi_enabled(ctrl->pdev))
 		ret = nvme_cmb_admin_set_shadows(ctrl, nr);
+	if (!ret)
+		ret = nvme_cmb_aen_start(ctrl);
 	if (ret) {
 		nvme_cmb_ctrl_disable_locked(ctrl);
 		goto out_unlock;

@@ -18,9 +18,18 @@ int nvme_cmb_cmd_sync(struct nvme_cmb_ctrl *ctrl, unsigned int qid,
 		      struct nvme_command *sqe, u32 *result);
 int nvme_cmb_cmd_identify(struct nvme_cmb_ctrl *ctrl, u8 cns, u32 nsid,
 			  void *data);
+int nvme_cmb_cmd_identify_ctrl(struct nvme_cmb_ctrl *ctrl);
+int nvme_cmb_cmd_get_log(struct nvme_cmb_ctrl *ctrl, u8 lid, bool retain, void *data,
+			 size_t len);
 int nvme_cmb_cmd_namespace(struct nvme_cmb_ctrl *ctrl, u32 *nsid);
 void nvme_cmb_cmd_abort(struct nvme_cmb_ctrl *ctrl,
 			const struct nvme_cmb_queue *queue,
 			const struct nvme_cmb_cmd *cmd);
+
+void nvme_cmb_aen_init(struct nvme_cmb_ctrl *ctrl);
+int nvme_cmb_aen_start(struct nvme_cmb_ctrl *ctrl);
+void nvme_cmb_aen_cancel(struct nvme_cmb_ctrl *ctrl);
+int nvme_cmb_aen_read_warning(struct nvme_cmb_ctrl *ctrl, u8 *warning);
+void nvme_cmb_aen_note_pmrsts(struct nvme_cmb_ctrl *ctrl, u32 pmrsts);
 
 #endif

@@ -37,6 +37,7 @@ void nvme_cmb_ctrl_init(struct nvme_cmb_ctrl *ctrl, struct pci_dev *pdev,
 	ctrl->index = -1;
 	ctrl->pdev = pdev;
 	mutex_init(&ctrl->mutex);
+	nvme_cmb_control_init(&ctrl->control);
 	nvme_cmb_ctrl_init_cfg(ctrl);
 }
 
@@ -55,6 +56,7 @@ static void nvme_cmb_ctrl_release(struct kref *ref)
 {
 	struct nvme_cmb_ctrl *ctrl = container_of(ref, struct nvme_cmb_ctrl, ref);
 
+	nvme_cmb_control_put_nodes(&ctrl->control);
 	if (ctrl->index >= 0)
 		ida_free(&nvme_cmb_ida, ctrl->index);
 	ctrl->release(ctrl);
@@ -93,6 +95,8 @@ int nvme_cmb_ctrl_get_index(struct nvme_cmb_ctrl *ctrl)
  * @ctrl: the controller
  * @state: the new state; nothing changes if the controller is dead
  *
+ * Whoever polls the attribute is told.
+ *
  * Context: any.
  */
 void nvme_cmb_ctrl_set_state(struct nvme_cmb_ctrl *ctrl,
@@ -103,6 +107,8 @@ void nvme_cmb_ctrl_set_state(struct nvme_cmb_ctrl *ctrl,
 	while (old != NVME_CMB_CTRL_DEAD &&
 	       !try_cmpxchg(&ctrl->state, &old, state))
 		;
+	if (old != NVME_CMB_CTRL_DEAD && old != state)
+		nvme_cmb_control_notify(&ctrl->control, NVME_CMB_EVENT_STATE);
 }
 
 /**
@@ -250,6 +256,8 @@ static void nvme_cmb_ctrl_stop_queues(struct nvme_cmb_ctrl *ctrl)
 /**
  * nvme_cmb_ctrl_busy - does the controller have I/O commands?
  * @ctrl: the controller
+ *
+ * Admin commands do not count: none of them writes to the CMB, and one waits for an event.
  *
  * Context: any. Nobody may free the queues meanwhile.
  * Return: true if it has some at this moment.

@@ -7,11 +7,13 @@
 
 #include <linux/kref.h>
 #include <linux/ktime.h>
+#include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/timer.h>
 
 #include "compat.h"
+#include "control.h"
 #include "queue.h"
 
 /**
@@ -57,6 +59,11 @@ enum nvme_cmb_ctrl_state {
  * @has_shadows: it can look for doorbells in memory
  * @shadows: that memory: a page of the controller's for values, one for events; or NULL
  * @shadows_dma: its address for the controller
+ * @control: the device that user space sees
+ * @aen: asynchronous events
+ * @identity: who it is; empty if it takes no commands
+ * @lost: memory of admin commands that the controller may still write to
+ * @pmr_health: PMRSTS.HSTS, as read last
  * @cfg: for nvme_cmb_ctrl_lock_cfg()
  * @cfg.holders: copies that use the lock, and one more for @cfg.timer
  * @cfg.expired: the time for which the lock is kept is over; no copy may join
@@ -91,6 +98,11 @@ struct nvme_cmb_ctrl {
 	bool has_shadows;
 	void *shadows;
 	dma_addr_t shadows_dma;
+	struct nvme_cmb_control control;
+	struct nvme_cmb_aen aen;
+	struct nvme_cmb_identity identity;
+	struct llist_head lost;
+	unsigned int pmr_health;
 	struct {
 		atomic_t holders;
 		bool expired;

@@ -194,7 +194,6 @@ static struct gendisk *nvme_cmb_disk_alloc(struct nvme_cmb_disk *disk,
 struct nvme_cmb_user *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 					unsigned int block_size)
 {
-	struct device *dev = &win->ctrl->pdev->dev;
 	bool memory = win->kind->memory;
 	struct nvme_cmb_disk *disk;
 	int ret;
@@ -202,7 +201,8 @@ struct nvme_cmb_user *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 	ret = nvme_cmb_ctrl_get_index(win->ctrl);
 	if (ret < 0)
 		return ERR_PTR(ret);
-	disk = kzalloc_node(sizeof(*disk), GFP_KERNEL, dev_to_node(dev));
+	disk = kzalloc_node(sizeof(*disk), GFP_KERNEL,
+			    dev_to_node(&win->ctrl->pdev->dev));
 	if (!disk)
 		return ERR_PTR(-ENOMEM);
 	disk->user.ops = &nvme_cmb_disk_user_ops;
@@ -220,8 +220,8 @@ struct nvme_cmb_user *nvme_cmb_disk_add(const struct nvme_cmb_window *win,
 		nvme_cmb_mq_set_staging(disk, disk->ctrl->scratch_nsid, false);
 	nvme_cmb_account_add(disk);
 	nvme_cmb_fault_add(&disk->fault, disk->account.dir, !memory);
-	ret = device_add_disk(dev, disk->gd, memory ? nvme_cmb_pmr_groups :
-						      nvme_cmb_cmb_groups);
+	ret = device_add_disk(&disk->ctrl->control.dev, disk->gd,
+			      memory ? nvme_cmb_pmr_groups : nvme_cmb_cmb_groups);
 	if (ret)
 		goto out_del_account;
 

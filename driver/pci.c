@@ -7,6 +7,8 @@
  *	pci.c		binds to the device, and lets it go
  *	param.c		what the user wants
  *	reset.c		resets, sleep, recovery from errors
+ *	control.c	the device of a controller that user space sees
+ *	control_sysfs.c	its attributes
  *	region.c	the memories of a controller, all at once
  *	pmem_dev.c	a PMR for libnvdimm (pmem.c: the module nvme_cmb_pmem)
  *	disk.c		the gendisk
@@ -23,7 +25,9 @@
  *	scratch.c	the namespace that they go through
  *	crossover.c	whether that works, and from which size on it is faster
  *	admin.c		the controller, enabled: interrupts, queues
+ *	aen.c		events that the controller reports
  *	cmd.c		commands that the driver itself waits for
+ *	bounce.c	memory for their bytes
  *	ctrl.c		the controller: references, state, registers
  *	cfg_lock.c	keeps user space from configuration space during a copy
  *	queue.c		a submission queue and a completion queue
@@ -146,13 +150,20 @@ static int nvme_cmb_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		goto out_free_admin;
 
+	ret = nvme_cmb_control_add(&dev->ctrl);
+	if (ret)
+		goto out_free_admin;
+
 	ret = nvme_cmb_regions_add(&dev->regions, &dev->ctrl,
 				   &nvme_cmb_options);
 	if (ret)
-		goto out_free_admin;
+		goto out_del_control;
 	nvme_cmb_ctrl_set_state(&dev->ctrl, NVME_CMB_CTRL_LIVE);
 	return 0;
 
+out_del_control:
+	nvme_cmb_control_stop(&dev->ctrl);
+	nvme_cmb_control_del(&dev->ctrl);
 out_free_admin:
 	nvme_cmb_ctrl_disable(&dev->ctrl);
 	nvme_cmb_admin_free(&dev->ctrl);
@@ -180,7 +191,9 @@ static void nvme_cmb_remove(struct pci_dev *pdev)
 	/* Requests wait for commands that a controller that is gone does not complete. */
 	if (!nvme_cmb_ctrl_present(&dev->ctrl))
 		nvme_cmb_ctrl_cancel(&dev->ctrl);
+	nvme_cmb_control_stop(&dev->ctrl);
 	nvme_cmb_regions_del(&dev->regions);
+	nvme_cmb_control_del(&dev->ctrl);
 	/* Not earlier: what was written to a disk is written back when it is deleted. */
 	nvme_cmb_ctrl_set_state(&dev->ctrl, NVME_CMB_CTRL_DEAD);
 	if (nvme_cmb_ctrl_answers(&dev->ctrl))
@@ -226,9 +239,13 @@ static int __init nvme_cmb_init(void)
 	int ret;
 
 	nvme_cmb_account_init();
-	ret = nvme_cmb_sleep_register();
+	ret = nvme_cmb_control_register();
 	if (ret)
 		goto out_account_exit;
+
+	ret = nvme_cmb_sleep_register();
+	if (ret)
+		goto out_control_unregister;
 
 	ret = pci_register_driver(&nvme_cmb_driver);
 	if (ret)
@@ -237,6 +254,8 @@ static int __init nvme_cmb_init(void)
 
 out_sleep_unregister:
 	nvme_cmb_sleep_unregister();
+out_control_unregister:
+	nvme_cmb_control_unregister();
 out_account_exit:
 	nvme_cmb_account_exit();
 	return ret;
@@ -247,6 +266,7 @@ static void __exit nvme_cmb_exit(void)
 {
 	pci_unregister_driver(&nvme_cmb_driver);
 	nvme_cmb_sleep_unregister();
+	nvme_cmb_control_unregister();
 	nvme_cmb_account_exit();
 }
 module_exit(nvme_cmb_exit);

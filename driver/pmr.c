@@ -6,6 +6,7 @@
 #include <linux/iopoll.h>
 #include <linux/nvme.h>
 
+#include "admin.h"
 #include "memory.h"
 
 static bool nvme_cmb_pmr_present(const struct nvme_cmb_ctrl *ctrl)
@@ -60,6 +61,7 @@ static int nvme_cmb_pmr_open(struct nvme_cmb_window *win)
 		goto out_disable;
 	}
 	pmrsts = readl(ctrl->regs + NVME_REG_PMRSTS);
+	nvme_cmb_aen_note_pmrsts(win->ctrl, pmrsts);
 	win->pmr_health = pmrsts & NVME_CMB_PMRSTS_HSTS;
 	wrong = nvme_cmb_decode_pmrsts(pmrsts, &win->read_only);
 	if (win->read_only) {
@@ -96,6 +98,7 @@ static bool nvme_cmb_pmr_ready(const struct nvme_cmb_window *win)
 {
 	u32 pmrsts = readl(win->ctrl->regs + NVME_REG_PMRSTS);
 
+	nvme_cmb_aen_note_pmrsts(win->ctrl, pmrsts);
 	return (pmrsts & (NVME_CMB_PMRSTS_NRDY | NVME_CMB_PMRSTS_HSTS)) ==
 	       win->pmr_health;
 }
@@ -110,13 +113,15 @@ static int nvme_cmb_pmr_flush(const struct nvme_cmb_window *win)
 	const struct nvme_cmb_ctrl *ctrl = win->ctrl;
 	const char *wrong;
 	bool read_only;
+	u32 pmrsts;
 
 	/* The stores leave the CPU before the read does. */
 	wmb();
 	if (!(win->pmrcap & NVME_CMB_PMRCAP_PMRWBM_PMRSTS))
 		__raw_readl(win->base);
-	wrong = nvme_cmb_decode_pmrsts(readl(ctrl->regs + NVME_REG_PMRSTS),
-				       &read_only);
+	pmrsts = readl(ctrl->regs + NVME_REG_PMRSTS);
+	nvme_cmb_aen_note_pmrsts(win->ctrl, pmrsts);
+	wrong = nvme_cmb_decode_pmrsts(pmrsts, &read_only);
 	if (!wrong)
 		return 0;
 	dev_err_ratelimited(&ctrl->pdev->dev, "flush of the PMR failed: %s\n",

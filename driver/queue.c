@@ -187,20 +187,24 @@ int nvme_cmb_queue_submit(struct nvme_cmb_queue *queue,
 			  struct nvme_command *sqe, struct nvme_cmb_cmd *cmd)
 {
 	struct nvme_cmb_ring *ring = &queue->ring;
+	/* One entry stays empty, whatever the controller says about its head. */
+	unsigned int max = ring->size - 1;
 	unsigned long flags;
 	unsigned int id;
 	int ret = 0;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	id = find_first_zero_bit(queue->ids, ring->size);
+	id = find_next_zero_bit(queue->ids, max, queue->next_id);
+	if (id == max)
+		id = find_first_zero_bit(queue->ids, max);
 	if (!queue->live) {
 		ret = -ESHUTDOWN;
-	} else if (id >= ring->size - 1 || nvme_cmb_ring_full(ring)) {
-		/* One entry stays empty, whatever the controller says about its head. */
+	} else if (id == max || nvme_cmb_ring_full(ring)) {
 		ret = -EBUSY;
 	} else {
 		__set_bit(id, queue->ids);
 		queue->cmds[id] = cmd;
+		queue->next_id = id + 1;
 		cmd->id = id;
 		sqe->common.command_id = id;
 		queue->sq[ring->tail] = *sqe;
@@ -239,7 +243,7 @@ static bool nvme_cmb_queue_take_next(struct nvme_cmb_queue *queue,
 	cmd = nvme_cmb_queue_take(queue, READ_ONCE(cqe->command_id));
 	if (cmd) {
 		cmd->status = status >> 1;
-		cmd->result = le32_to_cpu(cqe->result.u32);
+		cmd->result = le64_to_cpu(cqe->result.u64);
 		list_add_tail(&cmd->node, done);
 	} else {
 		dev_err_ratelimited(queue->dev, "queue %u: completion of no command, identifier 0x%04x\n",

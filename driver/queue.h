@@ -64,14 +64,14 @@ static inline void nvme_cmb_ring_complete(struct nvme_cmb_ring *ring, u16 sq_hea
  *	nvme_cmb_queue_poll() or nvme_cmb_queue_cancel(), without a lock
  * @id: its command identifier
  * @status: status field of its completion, without the phase bit, or one of the two below
- * @result: dword 0 of its completion
+ * @result: dword 0 of its completion, and dword 1 above it
  * @node: in a list of those that are complete
  */
 struct nvme_cmb_cmd {
 	void (*done)(struct nvme_cmb_cmd *cmd);
 	u16 id;
 	u16 status;
-	u32 result;
+	u64 result;
 	struct list_head node;
 };
 
@@ -125,6 +125,8 @@ static inline bool nvme_cmb_doorbell_due(u16 event, u16 old, u16 new)
  * @cq_doorbell: for @ring.head
  * @cmds: the commands that the controller has, by command identifier
  * @ids: which identifiers are in use
+ * @next_id: the next one, if it is free. One that has become free is used last: an Abort that
+ *	comes too late for its command must not hit another one
  * @completions: how many there were
  * @watched: @completions at the last call of nvme_cmb_queue_watch()
  */
@@ -142,6 +144,7 @@ struct nvme_cmb_queue {
 	struct nvme_cmb_doorbell cq_doorbell;
 	struct nvme_cmb_cmd **cmds;
 	unsigned long *ids;
+	unsigned int next_id;
 	unsigned int completions;
 	unsigned int watched;
 };

@@ -225,7 +225,7 @@ static bool find_disk(const char *memory, char *name, size_t size)
 	char pattern[PATH_MAX];
 	glob_t disks;
 
-	snprintf(pattern, sizeof(pattern), "/sys/bus/pci/devices/%s/block/nvme_%s*",
+	snprintf(pattern, sizeof(pattern), "/sys/bus/pci/devices/%s/nvme_cmb/*/nvme_%s[0-9]*",
 		 function, memory);
 	if (glob(pattern, 0, NULL, &disks))
 		return false;

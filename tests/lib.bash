@@ -201,7 +201,7 @@ is_staged() {
 stage_all() {
 	mkdir -p /run/udev/rules.d
 	cat >/run/udev/rules.d/90-stage-all.rules <<-'EOF'
-		KERNEL=="nvme_cmb*", ATTR{cmb/staging}!="0", ATTR{cmb/staged_read_min}="1", ATTR{cmb/staged_write_min}="1"
+		SUBSYSTEM=="block", KERNEL=="nvme_cmb*", ATTR{cmb/staging}!="0", ATTR{cmb/staged_read_min}="1", ATTR{cmb/staged_write_min}="1"
 	EOF
 	udevadm control --reload
 }
@@ -268,7 +268,10 @@ open_disk_is_dead() {
 # disk_of FUNCTION: the name of that controller's disk, or nothing. A new disk has another
 # number than the last one if that is still open.
 disk_of() {
-	ls "$SYS_PCI/devices/$1/block" 2>/dev/null || true
+	local disk
+	for disk in "$SYS_PCI/devices/$1"/nvme_cmb/*/nvme_[cp]m[br][0-9]*; do
+		[ ! -e "$disk" ] || echo "${disk##*/}"
+	done
 }
 
 # qmp COMMAND [ARGUMENTS]: send a command to the QEMU that runs this guest. Prints its answer.

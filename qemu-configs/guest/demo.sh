@@ -74,7 +74,7 @@ device=$(readlink -f /sys/class/nvme/nvme0/device)
 show_stock_driver
 phase 'nvme_cmb takes over' "${0%/*}/take_over.sh"
 dmesg | sed -n 's/.*\(nvme_cmb .*'"${device##*/}"'\)/\1/p'
-disks=("$device"/block/*)
+disks=("$device"/nvme_cmb/*/nvme_[cp]m[br][0-9]*)
 disk=/dev/${disks[0]##*/}
 [[ -b $disk ]] || die 'no disk appeared'
 phase 'mkfs.ext4' mkfs.ext4 -F "$disk"
