@@ -5,9 +5,12 @@
 #ifndef NVME_CMB_ADMIN_H
 #define NVME_CMB_ADMIN_H
 
+#include <linux/sizes.h>
+
 #include "ctrl.h"
 
 struct nvme_command;
+struct nvme_passthru_cmd64;
 
 int nvme_cmb_admin_setup(struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_admin_free(struct nvme_cmb_ctrl *ctrl);
@@ -31,5 +34,11 @@ int nvme_cmb_aen_start(struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_aen_cancel(struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_aen_read_warning(struct nvme_cmb_ctrl *ctrl, u8 *warning);
 void nvme_cmb_aen_note_pmrsts(struct nvme_cmb_ctrl *ctrl, u32 pmrsts);
+
+/* Longer commands of user space are refused, whatever the controller can do. */
+#define NVME_CMB_PASS_MAX_LEN	SZ_1M
+
+int nvme_cmb_pass(struct nvme_cmb_ctrl *ctrl, const struct nvme_passthru_cmd64 *cmd,
+		  void *data, u64 len, u64 *result);
 
 #endif

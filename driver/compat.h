@@ -180,6 +180,11 @@ nvme_cmb_compat_alloc_disk(const struct nvme_cmb_compat_limits *lim, int node)
 #define blk_alloc_disk nvme_cmb_compat_alloc_disk
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+/* A block device was opened with the flags of files. */
+#define blk_mode_t	fmode_t
+#endif
+
 #if defined(KUNIT_ARRAY_PARAM) && !defined(KUNIT_ARRAY_PARAM_DESC)
 /* Up to 6.7 KUnit wanted a function for the descriptions in an array. */
 #define KUNIT_ARRAY_PARAM_DESC(name, array, desc_member)		\

@@ -24,9 +24,17 @@ static int nvme_cmb_control_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static long nvme_cmb_control_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return nvme_cmb_ioctl(file->private_data, cmd, (void __user *)arg, false);
+}
+
+/* There is no ->uring_cmd: io_uring refuses passthrough with EOPNOTSUPP. */
 static const struct file_operations nvme_cmb_control_fops = {
 	.owner		= THIS_MODULE,
 	.open		= nvme_cmb_control_open,
+	.unlocked_ioctl	= nvme_cmb_control_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
 };
 
 /* The last opener is gone, and the last disk. */

@@ -163,6 +163,9 @@ int nvme_cmb_control_add(struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_control_stop(struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_control_del(struct nvme_cmb_ctrl *ctrl);
 
+int nvme_cmb_ioctl(struct nvme_cmb_ctrl *ctrl, unsigned int cmd, void __user *arg,
+		   bool partition);
+
 int nvme_cmb_control_alloc_groups(void);
 void nvme_cmb_control_free_groups(void);
 

@@ -19,13 +19,25 @@ static void nvme_cmb_free_disk(struct gendisk *gd)
 	kfree(disk);
 }
 
+static int nvme_cmb_disk_ioctl(struct block_device *bdev, blk_mode_t mode, unsigned int cmd,
+			       unsigned long arg)
+{
+	struct nvme_cmb_disk *disk = bdev->bd_disk->private_data;
+
+	return nvme_cmb_ioctl(disk->ctrl, cmd, (void __user *)arg, bdev_is_partition(bdev));
+}
+
 static const struct block_device_operations nvme_cmb_mq_fops = {
 	.owner		= THIS_MODULE,
+	.ioctl		= nvme_cmb_disk_ioctl,
+	.compat_ioctl	= blkdev_compat_ptr_ioctl,
 	.free_disk	= nvme_cmb_free_disk,
 };
 
 static const struct block_device_operations nvme_cmb_bio_fops = {
 	.owner		= THIS_MODULE,
+	.ioctl		= nvme_cmb_disk_ioctl,
+	.compat_ioctl	= blkdev_compat_ptr_ioctl,
 	.submit_bio	= nvme_cmb_submit_bio,
 	.free_disk	= nvme_cmb_free_disk,
 };

@@ -13,6 +13,8 @@
  *	pmem_dev.c	a PMR for libnvdimm (pmem.c: the module nvme_cmb_pmem)
  *	disk.c		the gendisk
  *	sysfs.c		what it shows in sysfs
+ *	ioctl.c		commands that user space may send, by either device
+ *	pass.c		one of them, to the controller and back
  *	mq.c, bio.c	its requests (CMB), its bios (PMR)
  *	serve.c		the task that copies a CMB's requests
  *	transfer.c	the bytes of a request, and the proof that they were copied
