@@ -64,7 +64,8 @@ make_payload() {
 	local lab=payload/lab build=$checkout/build/$release
 	mkdir -p "$lab"
 	cp "$checkout/qemu-configs/guest/init" payload
-	cp -R "$checkout"/{qemu-configs,tests,bench,utils} "$checkout/build/programs/." "$lab"
+	cp -R "$checkout"/{qemu-configs,tests,bench,utils,driver/nvme_cmb.rst} \
+		"$checkout/build/programs/." "$lab"
 	if [[ -e $build/nvme_cmb.ko ]]; then
 		cp "$build"/nvme_cmb*.ko "$lab"
 		cp -R "$build/index" "$lab"

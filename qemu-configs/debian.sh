@@ -33,7 +33,7 @@ build_packages=(gcc make sparse)
 bookworm_packages=(
 	linux-{image,headers}-6.12-cloud-amd64
 	udev kmod busybox-static mount util-linux fdisk procps pciutils dmsetup
-	nvme-cli ndctl fio e2fsprogs xfsprogs btrfs-progs
+	nvme-cli smartmontools ndctl fio e2fsprogs xfsprogs btrfs-progs
 	bats jq xz-utils libc6-dev
 )
 

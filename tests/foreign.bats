@@ -12,6 +12,7 @@
 # accesses a device.
 
 load lib.bash
+load control.bash
 
 # QEMU's devices, by VENDOR:DEVICE. The last is its controller with use-intel-id=on.
 readonly IVSHMEM=1af4:1110 EDU=1234:11e8 E1000E=8086:10d3 PCI_TESTDEV=1b36:0005
@@ -375,6 +376,21 @@ declines_pmr() {
 	fails dd if=/dev/nvme_pmr0 of=/dev/null bs=4k count=1 iflag=direct
 	fake_pmr "$REG_PMRCTL=$ENABLED"
 	cmp -n 4096 <(pattern "first of /dev/nvme_pmr0" 4096) /dev/nvme_pmr0
+	unbind "$(controller)"
+	unfake
+}
+
+@test "the PMR has become unreliable: whoever waits for its health is told" {
+	fake_pmr
+	try_bind
+	settle
+	[ "$(<"$CTRL_SYS/pmr_health")" = normal ]
+	start_wait state pmr_health
+	fake_pmr "$REG_PMRCTL=$ENABLED" "$REG_PMRSTS=$PMRSTS_UNRELIABLE"
+	# The driver reads PMRSTS with each flush.
+	fails dd if=/dev/zero of=/dev/nvme_pmr0 bs=4k count=1 conv=fsync status=none
+	end_wait
+	[ "$output" = pmr_health=unreliable ]
 	unbind "$(controller)"
 	unfake
 }
