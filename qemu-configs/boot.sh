@@ -65,7 +65,7 @@ make_payload() {
 	mkdir -p "$lab"
 	cp "$checkout/qemu-configs/guest/init" payload
 	cp -R "$checkout"/{qemu-configs,tests,bench,utils,driver/nvme_cmb.rst} \
-		"$checkout/build/programs/." "$lab"
+		"$programs/." "$lab"
 	if [[ -e $build/nvme_cmb.ko ]]; then
 		cp "$build"/nvme_cmb*.ko "$lab"
 		cp -R "$build/index" "$lab"
@@ -261,7 +261,7 @@ cd "$work"
 choose_accelerator
 [[ ! $accelerator ]] || exit 0
 make_images
-[[ -e $checkout/build/programs ]] || die "nothing is built: run debian.sh module $want_kernel first"
+[[ -e $programs ]] || die "nothing is built: run debian.sh module $want_kernel first"
 { cat "$kernel/initramfs.cpio" && make_payload; } >initramfs.cpio
 start_qemu
 phase "Booting ($want_kernel)" wait_until_ready

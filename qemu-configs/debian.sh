@@ -30,9 +30,8 @@ rt_packages=(linux-{image,headers}-6.12-rt-amd64)
 headers_packages=(linux-headers-{,rt-}amd64)
 source_packages=(linux-source-6.12 bc bison flex libelf-dev kmod xz-utils)
 build_packages=(gcc make sparse)
-bookworm_packages=(
-	linux-{image,headers}-6.12-cloud-amd64
-	udev kmod busybox-static mount util-linux fdisk procps pciutils dmsetup
+user_packages=(
+	systemd udev kmod busybox-static mount util-linux fdisk procps pciutils dmsetup
 	nvme-cli smartmontools ndctl fio e2fsprogs xfsprogs btrfs-progs
 	bats jq xz-utils libc6-dev
 )
@@ -194,10 +193,12 @@ set_root_recipe() { # KERNEL
 	case $1 in
 	6.1 | 6.12)
 		recipe=(root-bookworm make_root bookworm
-			"$(comma "${kernel_packages[@]}" "${build_packages[@]}" "${bookworm_packages[@]}")")
+			"$(comma "${kernel_packages[@]}" linux-{image,headers}-6.12-cloud-amd64 \
+				"${build_packages[@]}" "${user_packages[@]}")")
 		;;
 	sid)
-		recipe=(root-sid make_root sid "$(comma "${kernel_packages[@]}" "${build_packages[@]}")")
+		recipe=(root-sid make_root sid
+			"$(comma "${kernel_packages[@]}" "${build_packages[@]}" "${user_packages[@]}")")
 		;;
 	6.12-rt)
 		recipe=(root-rt make_root bookworm "$(comma "${rt_packages[@]}" "${build_packages[@]}")")
@@ -251,8 +252,8 @@ provide_beside() { # KERNEL...
 }
 
 # Set what the commands, and who sources this file, need to know of a kernel: root,
-# release, the guest's own root user_land, and the items disk and kernel, all made if
-# need be.
+# release, the guest's own root user_land, where its programs are built, and the items disk and
+# kernel, all made if need be.
 # shellcheck disable=SC2034
 use_kernel() { # KERNEL
 	local wanted busybox
@@ -260,9 +261,11 @@ use_kernel() { # KERNEL
 	set_root_recipe "$1" # or there is no such kernel
 	wanted=("${recipe[@]}")
 
-	set_root_recipe 6.12 # which has the guest's user land, too
+	# These two have the guest's user land, too: Debian 12's, or sid's for sid's kernel.
+	case $1 in sid) set_root_recipe sid ;; *) set_root_recipe 6.12 ;; esac
 	provide "${recipe[@]}"
 	user_land=$(item "${recipe[@]}")
+	programs=$checkout/build/programs/${recipe[0]#root-}
 	busybox=$user_land/bin/busybox
 	recipe=(disk make_disk "$user_land")
 	provide "${recipe[@]}"
@@ -298,11 +301,11 @@ build_module() { # ARG...
 # Build the programs that run in the guest, for its libc, in a copy of the checkout's
 # directories. Each is one file, which make knows how to build without a makefile.
 build_programs() {
-	local build=$checkout/build/programs sources
-	mkdir -p "$build"
+	local sources
+	mkdir -p "$programs"
 	mapfile -t sources < <(cd "$checkout" && find tests qemu-configs/guest -name '*.c')
-	(cd "$checkout" && cp -p --parents "${sources[@]}" "$build")
-	as_root build_in_root "$user_land" "$build" -C /mnt CFLAGS='-O2 -Wall -Wextra -Werror' \
+	(cd "$checkout" && cp -p --parents "${sources[@]}" "$programs")
+	as_root build_in_root "$user_land" "$programs" -C /mnt CFLAGS='-O2 -Wall -Wextra -Werror' \
 		"${sources[@]%.c}"
 }
 

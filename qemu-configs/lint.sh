@@ -20,7 +20,7 @@ make_checkpatch() { # DIRECTORY
 
 # From nothing, so that every file meets the checkers
 build_strictly() { # KERNEL
-	rm -rf "$checkout/build/$release" "$checkout/build/programs"
+	rm -rf "$checkout/build/$release" "$programs"
 	build_all W=1 C=2 2>&1 | silent
 }
 
