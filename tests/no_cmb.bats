@@ -22,3 +22,17 @@ load lib.bash
 		--direct=1 --verify=crc32c --verify_fatal=1
 	rmmod nvme_cmb
 }
+
+@test "nvme-cmb says why it cannot bind it, and gives it back to the stock driver" {
+	local function
+	function=$(controller)
+	run utils/nvme-cmb bind --yes "$function"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	grep -F "nvme_cmb has not taken $function: declined: neither CMB nor PMR" <<<"$output"
+	grep -F "$function is bound to nvme." <<<"$output"
+	bound nvme "$function"
+	[ "$(cat "$SYS_PCI/devices/$function/driver_override")" = "(null)" ]
+	wait_for_disk /dev/nvme0n1
+	rmmod nvme_cmb
+}
