@@ -77,7 +77,7 @@ endef
 # The targets share their directories; Kbuild has jobs of its own, and so has prove
 .NOTPARALLEL:
 
-.PHONY: all modules run shell check check-all check-debug check-debug-quick lint bench bench-quick bench-compare install modules_install clean clean-cache help
+.PHONY: all modules run shell check check-all check-debug check-debug-quick lint bench bench-quick bench-compare install modules_install deb clean clean-cache help
 
 all: modules
 
@@ -111,6 +111,17 @@ install: ## build and install it; in another's checkout install what is built th
 	@if [ '$(MO)' ] || [ -O . -a -w . ]; then $(MAKE) modules; fi
 	@$(MAKE) modules_install
 	@echo "warning: udev now loads nvme_cmb, which takes QEMU's NVMe controllers that have no namespace: a line 'blacklist nvme_cmb' in /etc/modprobe.d/nvme_cmb.conf prevents that" >&2
+
+# dpkg-buildpackage writes to the parent of the directory where it runs. So it runs in a copy.
+deb: ## build the Debian packages nvme-cmb-dkms and nvme-cmb-utils, in build/deb/
+	@bash -c '. qemu-configs/lib.sh && need dpkg-buildpackage c++ dh dh_dkms rst2man'
+	@rm -rf build/deb
+	@mkdir -p build/deb/source/driver
+	@cp -R Kbuild debian utils build/deb/source
+	@cp driver/*.[ch] driver/*.rst build/deb/source/driver
+	cd build/deb/source && dpkg-buildpackage -us -uc -b
+	@rm -r build/deb/source
+	@ls build/deb/*.deb
 
 run: ## boot a guest and use its CMB as a disk: the main job
 	@$(debian) module $(kernel)

@@ -90,12 +90,17 @@ watch_phase() { # NAME START
 
 package_of() { # COMMAND
 	case $1 in
+	c++ | dpkg-buildpackage) echo build-essential ;; # which all packages are built with
+	dh) echo debhelper ;;
+	dh_dkms) echo dh-dkms ;;
 	qemu-system-x86_64) echo qemu-system-x86 ;;
 	gnuplot) echo gnuplot-nox ;;
+	man) echo man-db ;;
 	mke2fs) echo e2fsprogs ;;
 	modprobe) echo kmod ;;
 	newuidmap) echo uidmap ;;
 	prove) echo perl ;;
+	rst2man) echo python3-docutils ;;
 	xz) echo xz-utils ;;
 	*) echo "$1" ;; # the package bears the command's name
 	esac

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The code and its checkers, with the kernels named: gcc's W=1 and sparse, and the
-# kernel's checkpatch, over the driver; gcc and checkpatch over the guest's programs; and
-# over the scripts shellcheck. headers-SUITE is all kernels of a suite of Debian's, for gcc
-# only. Silence is the only pass.
+# kernel's checkpatch, over the driver; gcc and checkpatch over the guest's programs; over
+# the scripts shellcheck; and rst2man and man over the pages. headers-SUITE is all kernels
+# of a suite of Debian's, for gcc only. Silence is the only pass.
 
 # shellcheck source=qemu-configs/debian.sh
 . "${BASH_SOURCE%/*}/debian.sh"
@@ -77,7 +77,17 @@ check_scripts() {
 		xargs shellcheck --external-sources
 }
 
-need_to_make shellcheck perl git
+# A warning of man does not make it fail.
+check_pages() {
+	local page
+	cd "$checkout"
+	for page in driver/nvme_cmb.rst utils/nvme-cmb.rst; do
+		rst2man --strict "$page" | man --warnings -Tutf8 -l - 2>&1 >/dev/null |
+			awk -v page="$page" '{ print page ": " $0 } END { exit NR > 0 }'
+	done
+}
+
+need_to_make shellcheck perl git rst2man man
 provide checkpatch make_checkpatch
 provide_roots "$@"
 for name; do
@@ -91,3 +101,4 @@ for name; do
 done
 phase checkpatch check_code
 phase shellcheck check_scripts
+phase 'manual pages' check_pages
