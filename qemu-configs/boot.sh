@@ -14,6 +14,7 @@ usage() {
 Usage: boot.sh [OPTION...] -- COMMAND [ARG...]
   --config NAME         topology: $(configs), or a path (default: cmb)
   --kernel KERNEL       6.1, 6.12, sid, 6.12-debug or 6.12-rt (default: 6.12)
+  --system DIRECTORY    boot the system that "debian.sh system" made there, instead of KERNEL
   --append WORDS        more for the kernel's command line
   --qemu-arg ARG        one more argument for QEMU; may be repeated
   --deadline SECONDS    for the command, and on 6.12-debug thrice that (default: 1800)
@@ -33,12 +34,13 @@ configs() {
 # --- what boots --------------------------------------------------------------
 
 parse_options() { # ARG...
-	config=cmb want_kernel=6.12 append='' deadline=1800 results=null
+	config=cmb want_kernel=6.12 system='' append='' deadline=1800 results=null
 	interactive='' accelerator='' qemu_args=() command=()
 	while (($#)); do
 		case $1 in
 		--config) need_value "$@"; config=$2; shift ;;
 		--kernel) need_value "$@"; want_kernel=$2; shift ;;
+		--system) need_value "$@"; system=$(realpath "$2"); shift ;;
 		--append) need_value "$@"; append=$2; shift ;;
 		--qemu-arg) need_value "$@"; qemu_args+=("$2"); shift ;;
 		--deadline) need_value "$@"; deadline=$2; shift ;;
@@ -59,11 +61,29 @@ parse_options() { # ARG...
 	[[ -r $config ]] || die "no topology '$config': choose $(configs), or a path"
 }
 
+# What is booted: a kernel and its initramfs, the root disk, and a second one
+choose_boot() {
+	if [[ $system ]]; then
+		make_lab
+		mke2fs -q -t ext4 -L lab -d payload/lab lab.img 32M
+		ln -s "$system/initrd" initramfs.cpio
+		vmlinuz=$system/vmlinuz disk=$system/disk second=lab.img root='root=/dev/vda rw'
+	else
+		{ cat "$kernel/initramfs.cpio" && make_payload; } >initramfs.cpio
+		vmlinuz=$kernel/vmlinuz second=$kernel/modules.img root='rdinit=/init'
+	fi
+}
+
 # The lab's files go behind the kernel's initramfs: the kernel unpacks both.
 make_payload() {
+	make_lab
+	cp "$checkout/qemu-configs/guest/init" payload
+	pack_initramfs payload
+}
+
+make_lab() {
 	local lab=payload/lab build=$checkout/build/$release
 	mkdir -p "$lab"
-	cp "$checkout/qemu-configs/guest/init" payload
 	cp -R "$checkout"/{qemu-configs,tests,bench,utils,driver/nvme_cmb.rst} \
 		"$programs/." "$lab"
 	if [[ -e $build/nvme_cmb.ko ]]; then
@@ -76,7 +96,6 @@ make_payload() {
 	[[ ! $interactive ]] || stty size | sed 's/\(.*\) \(.*\)/rows \1 cols \2/' >"$lab/terminal"
 	{ echo '#!/bin/bash' && printf '%q ' exec "${command[@]}" && echo; } >"$lab/command"
 	chmod +x "$lab/command"
-	pack_initramfs payload
 }
 
 # The image files that a topology names are new and empty for each boot, unless IMAGES
@@ -151,10 +170,10 @@ start_qemu() {
 	local arguments=(
 		-name nvme_cmb -M "q35,sata=off,pit=$pit" -accel "$accel" $cpu -smp 2 -m "$memory"
 		-nodefaults -display none -no-reboot
-		-kernel "$kernel/vmlinuz" -initrd initramfs.cpio
-		-append "console=ttyS0 no_timer_check tsc=reliable norandmaps log_buf_len=1M $only_tcg quiet loglevel=7 panic=-1 rdinit=/init $append"
+		-kernel "$vmlinuz" -initrd initramfs.cpio
+		-append "console=ttyS0 no_timer_check tsc=reliable norandmaps log_buf_len=1M $only_tcg quiet loglevel=7 panic=-1 $root $append"
 		-drive "if=virtio,format=raw,file=$disk,snapshot=on"
-		-drive "if=virtio,format=raw,file=$kernel/modules.img,snapshot=on"
+		-drive "if=virtio,format=raw,file=$second,snapshot=on"
 		-serial file:console.log
 		-chardev "stdio,id=terminal,signal=$([[ $interactive ]] && echo off || echo on)"
 		-serial chardev:terminal
@@ -262,7 +281,7 @@ choose_accelerator
 [[ ! $accelerator ]] || exit 0
 make_images
 [[ -e $programs ]] || die "nothing is built: run debian.sh module $want_kernel first"
-{ cat "$kernel/initramfs.cpio" && make_payload; } >initramfs.cpio
+choose_boot
 start_qemu
 phase "Booting ($want_kernel)" wait_until_ready
 run_command

@@ -16,6 +16,8 @@ Usage: debian.sh COMMAND
   roots KERNEL...           make the root directories of KERNELs, beside one another
   module KERNEL [ARG...]    build nvme_cmb.ko for KERNEL in build/, where ARG is for make,
                             and the guest's programs
+  system SUITE DIRECTORY    make a disk with a system of SUITE, bookworm or sid, in build/SUITE,
+                            where the packages in DIRECTORY are installed
   clean-cache               remove the cache
 KERNEL is 6.1, 6.12, sid, 6.12-debug or 6.12-rt. NVME_CMB_CACHE names another cache
 directory.
@@ -34,6 +36,13 @@ user_packages=(
 	systemd udev kmod busybox-static mount util-linux fdisk procps pciutils dmsetup
 	nvme-cli smartmontools ndctl fio e2fsprogs xfsprogs btrfs-progs
 	bats jq xz-utils libc6-dev
+	drbd-utils zstd
+)
+# A system of its own, which installs the packages of nvme_cmb: the generic kernel, whose nvme is
+# a module, and what a system has by default.
+system_packages=(
+	linux-{image,headers}-amd64 initramfs-tools dkms openssl kexec-tools
+	systemd-sysv udev kmod pciutils e2fsprogs bash-completion jq
 )
 
 # --- the cache ---------------------------------------------------------------
@@ -174,6 +183,26 @@ make_kernel() { # DIRECTORY ROOT RELEASE BUSYBOX
 		"$directory/modules.img" $((size * 5 / 4 + 8192))
 }
 
+# A disk with a system in which the packages were installed, and a second kernel after them, as in
+# a system that gets an update.
+make_system() { # DIRECTORY ROOT
+	local directory=$1 root=$1/root dir
+	cp -a "$2" "$root"
+	for dir in dev proc; do
+		mount --rbind "/$dir" "$root/$dir"
+	done
+	mount --bind "$directory/packages" "$root/mnt"
+	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive \
+		chroot "$root" bash -x /mnt/install.sh
+	for dir in mnt proc dev; do
+		umount -l "$root/$dir"
+	done
+	cp "$root"/boot/vmlinuz-*[0-9]-amd64 "$directory/vmlinuz"
+	cp "$root"/boot/initrd.img-*[0-9]-amd64 "$directory/initrd"
+	mke2fs -q -t ext4 -L root -d "$root" "$directory/disk" 3G
+	rm -rf "$root"
+}
+
 pack_initramfs() { # DIRECTORY
 	(cd "$1" && find . | cpio -o -H newc -R 0:0 --quiet)
 }
@@ -211,6 +240,12 @@ set_root_recipe() { # KERNEL
 		recipe=("root-$1" make_headers_root bookworm
 			"$(comma "${headers_packages[@]}" linux-headers-6.12-{,rt-}amd64)")
 		;;
+	system-bookworm)
+		set_system_recipe bookworm linux-{image,headers}-6.12-cloud-amd64
+		;;
+	system-sid)
+		set_system_recipe sid linux-{image,headers}-cloud-amd64
+		;;
 	headers-*)
 		recipe=("root-$1" make_headers_root "${1#headers-}" "$(comma "${headers_packages[@]}")")
 		;;
@@ -218,6 +253,17 @@ set_root_recipe() { # KERNEL
 		die "no kernel '$1': choose 6.1, 6.12, sid, 6.12-debug or 6.12-rt"
 		;;
 	esac
+}
+
+# The PACKAGES of a second kernel are in /root/second_kernel, not installed.
+set_system_recipe() { # SUITE PACKAGE...
+	# shellcheck disable=SC2016 # the hook's shell expands $1
+	local hook='chroot "$1" sh -euc "
+		apt-get clean
+		apt-get install --yes --download-only '${*:2}'
+		mkdir /root/second_kernel
+		mv /var/cache/apt/archives/*.deb /root/second_kernel"'
+	recipe=("root-system-$1" make_root "$1" "$(comma "${system_packages[@]}")" "--customize-hook=$hook")
 }
 
 comma() { # WORD...
@@ -343,6 +389,18 @@ index_module() { # ROOT RELEASE BUILD
 	touch "$3/index"
 }
 
+build_system() { # SUITE DIRECTORY
+	local directory=$checkout/build/$1
+	need_to_make mke2fs
+	set_root_recipe "system-$1"
+	provide "${recipe[@]}"
+	rm -rf "$directory"
+	mkdir -p "$directory"
+	cp -R "$2" "$directory/packages"
+	cp "$checkout/qemu-configs/guest"/{install.sh,system.sh,system.service} "$directory/packages"
+	phase "Installing ($1)" as_root make_system "$directory" "$(item "${recipe[@]}")"
+}
+
 main() {
 	case ${1-} in
 	roots)
@@ -352,6 +410,9 @@ main() {
 	module)
 		use_kernel "${2-}"
 		phase "Building ($2)" build_all "${@:3}"
+		;;
+	system)
+		build_system "${@:2}"
 		;;
 	clean-cache)
 		rm -rf "$cache"
