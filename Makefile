@@ -27,7 +27,7 @@ override STAGING := $(filter-out 0,$(STAGING))
 export QEMU V FULL STAGING SUITE
 
 # Build environments have a KERNEL and a CONFIG of their own: both are the lab's only
-lab := run shell check check-all check-debug check-debug-quick check-install lint bench bench-quick
+lab := run shell check check-all check-debug check-debug-quick check-install pair lint bench bench-quick
 ifneq ($(filter $(lab),$(MAKECMDGOALS)),)
 ifneq ($(KERNEL),)
 ifneq ($(words $(KERNEL)) $(filter $(kernels) $(debug_kernels),$(KERNEL)),1 $(KERNEL))
@@ -53,8 +53,8 @@ guests := 3
 # The longest first
 first := $(patsubst %,tests/%.bats,stress fail_nth hotplug reset lifecycle data large foreign)
 all_tests := $(wildcard tests/*.t tests/*.bats)
-# This one has a target of its own
-apart := tests/install.t
+# These have targets of their own
+apart := tests/install.t $(wildcard tests/pair_*.t)
 tests := $(filter $(all_tests),$(first)) $(filter-out $(first) $(apart),$(all_tests))
 # "data" is as good as tests/data.bats
 find_test = $(or $(filter $1 tests/$1 tests/$1.bats tests/$1.t,$(all_tests)),$(error no test '$1' in tests/))
@@ -79,7 +79,7 @@ endef
 # The targets share their directories; Kbuild has jobs of its own, and so has prove
 .NOTPARALLEL:
 
-.PHONY: all modules run shell check check-all check-debug check-debug-quick check-install lint bench bench-quick bench-compare install modules_install deb clean clean-cache help
+.PHONY: all modules run shell check check-all check-debug check-debug-quick check-install pair lint bench bench-quick bench-compare install modules_install deb clean clean-cache help
 
 all: modules
 
@@ -148,6 +148,10 @@ check-debug-quick: ## run a few of them on 6.12-debug, whatever KERNEL is
 
 check-install: ## make the packages, and use them in a system of Debian: SUITE=bookworm or sid
 	$(call check,6.12,tests/install.t)
+
+pair: guests := 1
+pair: ## use a disk from a second guest, by NVMe over TCP, and two by DRBD
+	$(call check,$(kernel),$(wildcard tests/pair_*.t))
 
 # The debug kernel, too: some files are for it alone. And all others of Debian's
 lint: ## check the code, with the compiler, sparse, checkpatch, shellcheck

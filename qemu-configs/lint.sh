@@ -81,7 +81,7 @@ check_scripts() {
 check_pages() {
 	local page
 	cd "$checkout"
-	for page in driver/nvme_cmb.rst utils/nvme-cmb.rst; do
+	for page in driver/nvme_cmb.rst utils/nvme-cmb.rst doc/remote.rst; do
 		rst2man --strict "$page" | man --warnings -Tutf8 -l - 2>&1 >/dev/null |
 			awk -v page="$page" '{ print page ": " $0 } END { exit NR > 0 }'
 	done
