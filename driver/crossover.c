@@ -35,8 +35,8 @@ int nvme_cmb_staging_rw(struct nvme_cmb_staging *staging, u8 opcode, u64 slba,
 			u64 addr, size_t len)
 {
 	unsigned int page_shift = staging->ctrl->page_shift;
-	struct nvme_command sqe = {};
 	struct nvme_cmb_prps prps;
+	struct nvme_command sqe;
 	dma_addr_t list_dma;
 	__le64 *list;
 	int ret;
@@ -47,11 +47,7 @@ int nvme_cmb_staging_rw(struct nvme_cmb_staging *staging, u8 opcode, u64 slba,
 	nvme_cmb_prps_init(&prps, page_shift, list, list_dma);
 	ret = nvme_cmb_prps_add(&prps, addr, len);
 	if (!ret) {
-		sqe.rw.opcode = opcode;
-		sqe.rw.nsid = cpu_to_le32(staging->nsid);
-		sqe.rw.slba = cpu_to_le64(slba);
-		sqe.rw.length = cpu_to_le16((len >> staging->block_shift) - 1);
-		nvme_cmb_prps_set(&prps, &sqe);
+		nvme_cmb_staging_set_rw(staging, &sqe, opcode, slba, len, &prps);
 		ret = nvme_cmb_cmd_sync(staging->ctrl, 1, &sqe, NULL);
 	}
 	dma_pool_free(staging->pool, list, list_dma);

@@ -89,17 +89,26 @@ void nvme_cmb_staged_done(struct nvme_cmb_cmd *cmd)
 	}
 }
 
-static void nvme_cmb_slot_set_rw(const struct nvme_cmb_slot *slot,
-				 struct nvme_command *sqe, u8 opcode, u64 slba,
-				 const struct nvme_cmb_prps *prps)
+/**
+ * nvme_cmb_staging_set_rw - build a Read or Write command on scratch blocks (1.4, 6.9 and 6.15)
+ * @staging: the scratch namespace
+ * @sqe: filled in
+ * @opcode: nvme_cmd_read or nvme_cmd_write
+ * @slba: first of the blocks
+ * @len: bytes, a multiple of the block
+ * @prps: where they lie in memory
+ *
+ * Context: any.
+ */
+void nvme_cmb_staging_set_rw(const struct nvme_cmb_staging *staging,
+			     struct nvme_command *sqe, u8 opcode, u64 slba, size_t len,
+			     const struct nvme_cmb_prps *prps)
 {
-	size_t len = blk_rq_bytes(slot->req);
-
 	memset(sqe, 0, sizeof(*sqe));
 	sqe->rw.opcode = opcode;
-	sqe->rw.nsid = cpu_to_le32(slot->staging->nsid);
+	sqe->rw.nsid = cpu_to_le32(staging->nsid);
 	sqe->rw.slba = cpu_to_le64(slba);
-	sqe->rw.length = cpu_to_le16((len >> slot->staging->block_shift) - 1);
+	sqe->rw.length = cpu_to_le16((len >> staging->block_shift) - 1);
 	nvme_cmb_prps_set(prps, sqe);
 }
 
@@ -142,25 +151,28 @@ static bool nvme_cmb_slot_build(struct nvme_cmb_slot *slot,
 	struct nvme_cmb_staging *staging = slot->staging;
 	unsigned int page_shift = staging->ctrl->page_shift;
 	struct request *req = slot->req;
+	size_t len = blk_rq_bytes(req);
 	u64 bus = staging->bus + ((u64)blk_rq_pos(req) << SECTOR_SHIFT);
 	struct nvme_cmb_prps host, cmb;
 	bool write = rq_data_dir(req) == WRITE;
 
 	nvme_cmb_prps_init(&host, page_shift, slot->list[0], slot->list_dma[0]);
 	nvme_cmb_prps_init(&cmb, page_shift, slot->list[1], slot->list_dma[1]);
-	if (nvme_cmb_prps_add(&cmb, bus, blk_rq_bytes(req)))
+	if (nvme_cmb_prps_add(&cmb, bus, len))
 		return false;
 	slot->nents = 0;
 	slot->is_second = nvme_cmb_staged_zeroes(req);
 	if (slot->is_second) {
-		nvme_cmb_slot_set_rw(slot, first, nvme_cmd_read, staging->zero_slba, &cmb);
+		nvme_cmb_staging_set_rw(staging, first, nvme_cmd_read, staging->zero_slba, len,
+					&cmb);
 		return true;
 	}
 	if (!nvme_cmb_slot_map(slot, &host))
 		return false;
-	nvme_cmb_slot_set_rw(slot, first, nvme_cmd_write, slot->slba, write ? &host : &cmb);
-	nvme_cmb_slot_set_rw(slot, &slot->second, nvme_cmd_read, slot->slba,
-			     write ? &cmb : &host);
+	nvme_cmb_staging_set_rw(staging, first, nvme_cmd_write, slot->slba, len,
+				write ? &host : &cmb);
+	nvme_cmb_staging_set_rw(staging, &slot->second, nvme_cmd_read, slot->slba, len,
+				write ? &cmb : &host);
 	return true;
 }
 

@@ -10,6 +10,8 @@
 
 #include "memory.h"
 
+struct nvme_cmb_prps;
+
 /**
  * enum nvme_cmb_staged_end - what came of a request
  * @NVME_CMB_STAGED_DONE: its bytes are where they were wanted
@@ -118,6 +120,9 @@ void nvme_cmb_staged_timed_out(struct nvme_cmb_staging *staging,
 bool nvme_cmb_staged_poll(struct nvme_cmb_ctrl *ctrl, unsigned int hctx);
 bool nvme_cmb_staged_submit(struct nvme_cmb_staging *staging,
 			    struct request *req);
+void nvme_cmb_staging_set_rw(const struct nvme_cmb_staging *staging,
+			     struct nvme_command *sqe, u8 opcode, u64 slba, size_t len,
+			     const struct nvme_cmb_prps *prps);
 
 int nvme_cmb_staging_rw(struct nvme_cmb_staging *staging, u8 opcode, u64 slba,
 			u64 addr, size_t len);
