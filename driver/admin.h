@@ -33,7 +33,7 @@ void nvme_cmb_aen_init(struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_aen_start(struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_aen_cancel(struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_aen_read_warning(struct nvme_cmb_ctrl *ctrl, u8 *warning);
-void nvme_cmb_aen_note_pmrsts(struct nvme_cmb_ctrl *ctrl, u32 pmrsts);
+u32 nvme_cmb_aen_read_pmrsts(struct nvme_cmb_ctrl *ctrl);
 
 /* Longer commands of user space are refused, whatever the controller can do. */
 #define NVME_CMB_PASS_MAX_LEN	SZ_1M

@@ -168,7 +168,7 @@ static void nvme_cmb_aen_tell(struct nvme_cmb_ctrl *ctrl, u32 result)
 	dev_notice_ratelimited(&ctrl->pdev->dev, "event 0x%06x: %s\n", result,
 			       nvme_cmb_aen_name(result));
 	if (ctrl->cap & NVME_CMB_CAP_PMRS)
-		nvme_cmb_aen_note_pmrsts(ctrl, readl(ctrl->regs + NVME_REG_PMRSTS));
+		nvme_cmb_aen_read_pmrsts(ctrl);
 	if (FIELD_GET(NVME_CMB_AEN_TYPE, result) == NVME_AER_SMART)
 		nvme_cmb_control_notify(&ctrl->control, NVME_CMB_EVENT_WARNING);
 	nvme_cmb_aen_uevent(ctrl, result);
@@ -245,20 +245,22 @@ int nvme_cmb_aen_read_warning(struct nvme_cmb_ctrl *ctrl, u8 *warning)
 }
 
 /**
- * nvme_cmb_aen_note_pmrsts - PMRSTS was read: tell if the health of the PMR has changed
+ * nvme_cmb_aen_read_pmrsts - read PMRSTS, and tell if the health of the PMR has changed
  * @ctrl: the controller
- * @pmrsts: what was read
  *
- * A controller that does not answer says nothing about its PMR.
+ * Reading it is a flush. A controller that does not answer says nothing about its PMR.
  *
  * Context: any.
+ * Return: the register.
  */
-void nvme_cmb_aen_note_pmrsts(struct nvme_cmb_ctrl *ctrl, u32 pmrsts)
+u32 nvme_cmb_aen_read_pmrsts(struct nvme_cmb_ctrl *ctrl)
 {
+	u32 pmrsts = readl(ctrl->regs + NVME_REG_PMRSTS);
 	unsigned int hsts = FIELD_GET(NVME_CMB_PMRSTS_HSTS, pmrsts);
 
-	if (hsts == READ_ONCE(ctrl->pmr_health) || !nvme_cmb_ctrl_alive(ctrl))
-		return;
-	WRITE_ONCE(ctrl->pmr_health, hsts);
-	nvme_cmb_control_notify(&ctrl->control, NVME_CMB_EVENT_PMR);
+	if (hsts != READ_ONCE(ctrl->pmr_health) && nvme_cmb_ctrl_alive(ctrl)) {
+		WRITE_ONCE(ctrl->pmr_health, hsts);
+		nvme_cmb_control_notify(&ctrl->control, NVME_CMB_EVENT_PMR);
+	}
+	return pmrsts;
 }

@@ -60,8 +60,7 @@ static int nvme_cmb_pmr_open(struct nvme_cmb_window *win)
 		wrong = "PMRSTS.NRDY stays set";
 		goto out_disable;
 	}
-	pmrsts = readl(ctrl->regs + NVME_REG_PMRSTS);
-	nvme_cmb_aen_note_pmrsts(win->ctrl, pmrsts);
+	pmrsts = nvme_cmb_aen_read_pmrsts(win->ctrl);
 	win->pmr_health = pmrsts & NVME_CMB_PMRSTS_HSTS;
 	wrong = nvme_cmb_decode_pmrsts(pmrsts, &win->read_only);
 	if (win->read_only) {
@@ -96,9 +95,8 @@ static bool nvme_cmb_pmr_regs_match(const struct nvme_cmb_window *win)
 /* Only HSTS tells that a reset has failed to restore what was in the PMR. */
 static bool nvme_cmb_pmr_ready(const struct nvme_cmb_window *win)
 {
-	u32 pmrsts = readl(win->ctrl->regs + NVME_REG_PMRSTS);
+	u32 pmrsts = nvme_cmb_aen_read_pmrsts(win->ctrl);
 
-	nvme_cmb_aen_note_pmrsts(win->ctrl, pmrsts);
 	return (pmrsts & (NVME_CMB_PMRSTS_NRDY | NVME_CMB_PMRSTS_HSTS)) ==
 	       win->pmr_health;
 }
@@ -119,8 +117,7 @@ static int nvme_cmb_pmr_flush(const struct nvme_cmb_window *win)
 	wmb();
 	if (!(win->pmrcap & NVME_CMB_PMRCAP_PMRWBM_PMRSTS))
 		__raw_readl(win->base);
-	pmrsts = readl(ctrl->regs + NVME_REG_PMRSTS);
-	nvme_cmb_aen_note_pmrsts(win->ctrl, pmrsts);
+	pmrsts = nvme_cmb_aen_read_pmrsts(win->ctrl);
 	wrong = nvme_cmb_decode_pmrsts(pmrsts, &read_only);
 	if (!wrong)
 		return 0;
