@@ -63,6 +63,14 @@ static int nvme_cmb_admin_alloc_queue(struct nvme_cmb_ctrl *ctrl, unsigned int i
 	return ret;
 }
 
+static void nvme_cmb_admin_free_queues(struct nvme_cmb_ctrl *ctrl)
+{
+	while (ctrl->nr_queues)
+		nvme_cmb_admin_free_queue(ctrl, --ctrl->nr_queues);
+	kfree(ctrl->queues);
+	ctrl->queues = NULL;
+}
+
 /* How many pairs of queues have doorbells in BAR 0 */
 static unsigned int nvme_cmb_admin_max_queues(const struct nvme_cmb_ctrl *ctrl)
 {
@@ -150,10 +158,7 @@ static int nvme_cmb_admin_alloc(struct nvme_cmb_ctrl *ctrl, unsigned int max_io)
 	return 0;
 
 out_free_queues:
-	while (ctrl->nr_queues)
-		nvme_cmb_admin_free_queue(ctrl, --ctrl->nr_queues);
-	kfree(ctrl->queues);
-	ctrl->queues = NULL;
+	nvme_cmb_admin_free_queues(ctrl);
 out_free_vectors:
 	pci_free_irq_vectors(ctrl->pdev);
 	return ret;
@@ -172,10 +177,7 @@ void nvme_cmb_admin_free(struct nvme_cmb_ctrl *ctrl)
 	cancel_delayed_work_sync(&ctrl->watch);
 	nvme_cmb_aen_cancel(ctrl);
 	nvme_cmb_bounce_free_lost(ctrl);
-	while (ctrl->nr_queues)
-		nvme_cmb_admin_free_queue(ctrl, --ctrl->nr_queues);
-	kfree(ctrl->queues);
-	ctrl->queues = NULL;
+	nvme_cmb_admin_free_queues(ctrl);
 	if (ctrl->shadows)
 		dma_free_coherent(&ctrl->pdev->dev, 2U << ctrl->page_shift,
 				  ctrl->shadows, ctrl->shadows_dma);
@@ -193,7 +195,6 @@ static int nvme_cmb_admin_enable(struct nvme_cmb_ctrl *ctrl)
 	u32 aqa = admin->ring.size - 1;
 	u32 cc = NVME_CC_ENABLE | NVME_CC_CSS_NVM | NVME_CC_AMS_RR |
 		 NVME_CC_IOSQES | NVME_CC_IOCQES;
-	u64 timeout_us = (NVME_CAP_TIMEOUT(ctrl->cap) + 1) * 500 * USEC_PER_MSEC;
 	u32 csts;
 	int ret;
 
@@ -209,7 +210,7 @@ static int nvme_cmb_admin_enable(struct nvme_cmb_ctrl *ctrl)
 	writel(cc, ctrl->regs + NVME_REG_CC);
 	ret = readl_poll_timeout(ctrl->regs + NVME_REG_CSTS, csts,
 				 csts & (NVME_CSTS_RDY | NVME_CSTS_CFS),
-				 100, timeout_us);
+				 100, nvme_cmb_ctrl_timeout_us(ctrl));
 	if (!ret && (csts & NVME_CSTS_CFS || !nvme_cmb_ctrl_alive(ctrl)))
 		ret = -EIO;
 	if (ret)

@@ -293,9 +293,21 @@ static void nvme_cmb_ctrl_cancel_queues(struct nvme_cmb_ctrl *ctrl, bool disable
 				      lost ? NVME_CMB_LOST : NVME_CMB_CANCELLED);
 }
 
+/**
+ * nvme_cmb_ctrl_timeout_us - how long CSTS.RDY may take to follow CC.EN
+ * @ctrl: the controller
+ *
+ * Context: any.
+ * Return: CAP.TO (1.4, 3.1.1: units of 500 ms) and one unit more, in microseconds.
+ */
+u64 nvme_cmb_ctrl_timeout_us(const struct nvme_cmb_ctrl *ctrl)
+{
+	return (NVME_CAP_TIMEOUT(ctrl->cap) + 1) * 500 * USEC_PER_MSEC;
+}
+
 static int nvme_cmb_ctrl_clear_en(struct nvme_cmb_ctrl *ctrl)
 {
-	u64 timeout_us = (NVME_CAP_TIMEOUT(ctrl->cap) + 1) * 500 * USEC_PER_MSEC;
+	u64 timeout_us = nvme_cmb_ctrl_timeout_us(ctrl);
 	u32 cc = readl(ctrl->regs + NVME_REG_CC);
 	u32 csts;
 	int ret;
@@ -339,8 +351,7 @@ int nvme_cmb_ctrl_disable_locked(struct nvme_cmb_ctrl *ctrl)
  * @ctrl: the controller
  *
  * Firmware and other drivers leave controllers enabled. Clear CC.EN and wait
- * for CSTS.RDY to follow, for as long as CAP.TO allows (1.4, 3.1.1: units of
- * 500 ms). All commands end.
+ * for CSTS.RDY to follow, for as long as CAP.TO allows. All commands end.
  *
  * Context: may sleep.
  * Return: 0, -ETIMEDOUT if CSTS.RDY stays set, -ENODEV if the controller

@@ -128,6 +128,7 @@ bool nvme_cmb_ctrl_alive(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_present(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_disconnected(const struct nvme_cmb_ctrl *ctrl);
 bool nvme_cmb_ctrl_busy(const struct nvme_cmb_ctrl *ctrl);
+u64 nvme_cmb_ctrl_timeout_us(const struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_ctrl_disable(struct nvme_cmb_ctrl *ctrl);
 int nvme_cmb_ctrl_disable_locked(struct nvme_cmb_ctrl *ctrl);
 void nvme_cmb_ctrl_cancel(struct nvme_cmb_ctrl *ctrl);
