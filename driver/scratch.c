@@ -176,7 +176,8 @@ static int nvme_cmb_staging_sign(struct nvme_cmb_staging *staging, char *buf,
 
 /*
  * Return: 0 if the scratch blocks hold zeros only, or the signature of a system that has died;
- * -EBUSY if another controller uses them, -EEXIST if they hold anything else, or another errno.
+ * -EBUSY if another controller uses them, -EEXIST if they hold anything else; a status of the
+ * controller's, or another errno.
  */
 static int nvme_cmb_staging_is_free(struct nvme_cmb_staging *staging, char *buf,
 				    dma_addr_t dma)
@@ -187,7 +188,7 @@ static int nvme_cmb_staging_is_free(struct nvme_cmb_staging *staging, char *buf,
 
 	ret = nvme_cmb_staging_rw(staging, nvme_cmd_read, end >> shift, dma, 1 << shift);
 	if (ret)
-		return ret < 0 ? ret : -EIO;
+		return ret;
 	if (!strncmp(buf, nvme_cmb_signature, 1 << shift))
 		return nvme_cmb_staging_in_use(buf) ? -EBUSY : 0;
 	if (memchr_inv(buf, 0, 1 << shift))
@@ -196,7 +197,7 @@ static int nvme_cmb_staging_is_free(struct nvme_cmb_staging *staging, char *buf,
 		ret = nvme_cmb_staging_rw(staging, nvme_cmd_read, pos >> shift, dma,
 					  staging->buf_len);
 		if (ret)
-			return ret < 0 ? ret : -EIO;
+			return ret;
 		if (memchr_inv(buf, 0, staging->buf_len))
 			return -EEXIST;
 	}
@@ -286,7 +287,7 @@ out_wipe:
 	nvme_cmb_staging_wipe(staging, buf, dma);
 out_free_buf:
 	dma_free_coherent(dev, staging->buf_len, buf, dma);
-	return ret > 0 ? -EIO : ret;
+	return ret;
 }
 
 /* A command that took too long has left the controller without queues. */
