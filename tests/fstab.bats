@@ -12,8 +12,7 @@ load lib.bash
 readonly MNT=/mnt
 
 setup_file() {
-	cp utils/59-nvme_cmb.rules /etc/udev/rules.d
-	udevadm control --reload
+	install_udev_rules
 	load_driver
 	mkfs.ext4 -q "$DISK"
 	mount "$DISK" $MNT

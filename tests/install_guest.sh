@@ -126,9 +126,7 @@ stage_rebooted() {
 	in_use
 	ok "after a reboot the controller is bound, and the file systems are mounted"
 	umount $PMR_MOUNT
-	qmp device_del '{"id": "nvme0"}' >/dev/null
-	wait_for "the controller to go" test ! -e "$SYS_PCI/devices/$pmr"
-	wait_for "QEMU to delete it" device_deleted
+	unplug_device nvme0 "$pmr"
 	sed -i "s/=$LONG_WAIT/=$SHORT_WAIT/" /etc/fstab
 	reboot_to without
 }

@@ -197,6 +197,12 @@ is_staged() {
 	[ "$(<"$cmb/staged_write_min")" -eq 1 ]
 }
 
+# install_udev_rules: let udev name disks as on a machine that has the package.
+install_udev_rules() {
+	cp utils/59-nvme_cmb.rules /etc/udev/rules.d
+	udevadm control --reload
+}
+
 # stage_all: let udev set, for each new disk, the sizes from which requests are staged.
 stage_all() {
 	mkdir -p /run/udev/rules.d
@@ -526,15 +532,20 @@ inject() {
 
 # unplug: unplug the controller of the -root-port topologies, and wait until QEMU has deleted it.
 unplug() {
-	qmp device_del '{"id": "nvme0"}' >/dev/null
-	wait_for "the controller to go" no_controller
-	wait_for "QEMU to delete it" device_deleted
+	unplug_device nvme0 "$(controller)"
+	no_controller
 }
 
-device_deleted() {
+# unplug_device ID FUNCTION: the same for the device that QEMU knows as ID.
+unplug_device() {
+	qmp device_del "{\"id\": \"$1\"}" >/dev/null
+	wait_for "$2 to go" test ! -e "$SYS_PCI/devices/$2"
+	wait_for "QEMU to delete it" device_deleted "$1"
+}
+
+device_deleted() { # ID
 	local devices
-	devices=$(qmp qom-list '{"path": "/machine/peripheral"}') &&
-		[[ $devices != *'"nvme0"'* ]]
+	devices=$(qmp qom-list '{"path": "/machine/peripheral"}') && [[ $devices != *"\"$1\""* ]]
 }
 
 # plug_in: plug the controller in again. The last disk keeps its number while udev has it open.

@@ -19,8 +19,7 @@ readonly TWIN=nvme_cmb-QEMU_NVMe_Ctrl_twin-cmb
 
 setup_file() {
 	local functions
-	cp utils/59-nvme_cmb.rules /etc/udev/rules.d
-	udevadm control --reload
+	install_udev_rules
 	load_driver
 	# In the order of the bus, as they are bound
 	mapfile -t functions < <(controllers)
@@ -37,15 +36,8 @@ is_link() {
 
 # unplug_one ID FUNCTION, plug_in_one ID BUS SERIAL
 unplug_one() {
-	qmp device_del "{\"id\": \"$1\"}" >/dev/null
-	wait_for "$2 to go" test ! -e "$SYS_PCI/devices/$2"
-	wait_for "QEMU to delete it" deleted "$1"
+	unplug_device "$@"
 	settle
-}
-
-deleted() { # ID
-	local devices
-	devices=$(qmp qom-list '{"path": "/machine/peripheral"}') && [[ $devices != *"\"$1\""* ]]
 }
 
 plug_in_one() {

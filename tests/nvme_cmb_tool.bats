@@ -16,8 +16,7 @@ readonly NVMET=/sys/kernel/config/nvmet
 
 # The test begins as on a machine where nobody has used the program yet.
 setup_file() {
-	cp utils/59-nvme_cmb.rules /etc/udev/rules.d
-	udevadm control --reload
+	install_udev_rules
 	wait_for_disk $NAMESPACE
 	fill_namespace
 }
